@@ -36,7 +36,7 @@ pub mod vectorize;
 
 pub use error::{Error, Result};
 pub use labels::LabelSets;
-//pub use linear::{ConstantLabel, LinearModel, Link, Task};
+pub use linear::{ConstantLabel, LinearModel, Link, Task};
 pub use rng::Rng;
 pub use scores::Scores;
 pub use sparse::CsrMatrix;

@@ -110,6 +110,14 @@ impl CsrMatrix {
         &mut self.values
     }
 
+    pub(crate) fn indices_and_values_mut(&mut self) -> (&[u32], &mut [f64]) {
+        (&self.indices, &mut self.values)
+    }
+
+    pub(crate) fn row_values_mut(&mut self, row: usize) -> &mut [f64] {
+        &mut self.values[self.offsets[row]..self.offsets[row + 1]]
+    }
+
     /// The columns and values of one row.
     ///
     /// # Panics
