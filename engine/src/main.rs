@@ -1,1 +1,5 @@
-fn main() {}
+//! The `engine` binary.
+
+fn main() -> std::process::ExitCode {
+    engine::cli::main()
+}

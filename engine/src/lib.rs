@@ -1,0 +1,7 @@
+//! The engine: reads a pipeline file, plans it against the cache, runs what is missing, reports on it.
+
+pub mod cli;
+pub mod pipeline;
+pub mod plan;
+pub mod run;
+pub mod steps;

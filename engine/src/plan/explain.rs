@@ -1,0 +1,145 @@
+//! Puts into words how two manifests of a step differ.
+
+use serde_json::Value as Json;
+
+use super::Manifest;
+
+/// Knows what a step was the last time.
+pub trait Previous {
+    /// Whether any earlier run finished the instance `name`, and the manifest it had, if the cache still has it.
+    fn manifest(&self, name: &str) -> (bool, Option<Manifest>);
+}
+
+/// What changed from `old` to `new`. `step` is the step's name; `producers` names what feeds each input of `new`.
+pub fn explain(step: &str, old: &Manifest, new: &Manifest, producers: &[String]) -> Vec<String> {
+    let mut differences = Vec::new();
+    if old.kind != new.kind {
+        differences.push(format!("{step}: {} -> {}", old.kind, new.kind));
+        return differences;
+    }
+    if old.version != new.version {
+        differences.push(format!(
+            "{} is at version {} now, was {}",
+            new.kind, new.version, old.version
+        ));
+    }
+    compare(step, &old.parameters, &new.parameters, &mut differences);
+    if old.seed != new.seed {
+        let word =
+            |seed: Option<u64>| seed.map_or_else(|| "none".to_owned(), |seed| seed.to_string());
+        differences.push(format!(
+            "{step}.seed: {} -> {}",
+            word(old.seed),
+            word(new.seed)
+        ));
+    }
+    explain_inputs(old, new, producers, &mut differences);
+    explain_files(old, new, &mut differences);
+    for (name, digest) in &new.env {
+        if old
+            .env
+            .iter()
+            .all(|(other, same)| other != name || same != digest)
+        {
+            differences.push(format!("environment variable {name} changed"));
+        }
+    }
+    for (name, _) in old
+        .env
+        .iter()
+        .filter(|(name, _)| new.env.iter().all(|(other, _)| other != name))
+    {
+        differences.push(format!("environment variable {name} is no longer set"));
+    }
+    differences
+}
+
+fn explain_inputs(
+    old: &Manifest,
+    new: &Manifest,
+    producers: &[String],
+    differences: &mut Vec<String>,
+) {
+    let mut said: Vec<&str> = Vec::new();
+    for (at, input) in new.inputs.iter().enumerate() {
+        let producer = producers
+            .get(at)
+            .map_or(input.port.as_str(), String::as_str);
+        let same_place = |other: &&super::manifest::ManifestInput| {
+            other.port == input.port && other.coordinates == input.coordinates
+        };
+        let before: Vec<_> = old.inputs.iter().filter(same_place).collect();
+        let changed = if before.is_empty() {
+            Some(format!("input {producer} is new"))
+        } else if before.iter().all(|other| other.digest != input.digest) {
+            Some(format!("input {producer} changed"))
+        } else {
+            None
+        };
+        if let Some(words) = changed.filter(|_| !said.contains(&producer)) {
+            said.push(producer);
+            differences.push(words);
+        }
+    }
+    let gone = old.inputs.len().saturating_sub(new.inputs.len());
+    if gone > 0 {
+        differences.push(format!(
+            "{gone} input{} fewer",
+            if gone == 1 { "" } else { "s" }
+        ));
+    } else if differences.is_empty() && old.inputs != new.inputs {
+        differences.push("the order of its inputs changed".to_owned());
+    }
+}
+
+fn explain_files(old: &Manifest, new: &Manifest, differences: &mut Vec<String>) {
+    for file in &new.files {
+        match old.files.iter().find(|other| other.path == file.path) {
+            Some(other) if other.digest == file.digest => {}
+            Some(_) => differences.push(format!("file {} changed", file.path)),
+            None if old.files.iter().any(|other| other.digest == file.digest) => {}
+            None => differences.push(format!("file {} is new", file.path)),
+        }
+    }
+    for file in &old.files {
+        if new
+            .files
+            .iter()
+            .all(|other| other.path != file.path && other.digest != file.digest)
+        {
+            differences.push(format!("file {} is no longer read", file.path));
+        }
+    }
+}
+
+fn compare(path: &str, old: &Json, new: &Json, differences: &mut Vec<String>) {
+    match (old, new) {
+        _ if old == new => {}
+        (Json::Object(old), Json::Object(new)) => {
+            for (name, value) in new {
+                compare(
+                    &format!("{path}.{name}"),
+                    old.get(name).unwrap_or(&Json::Null),
+                    value,
+                    differences,
+                );
+            }
+            for (name, value) in old.iter().filter(|(name, _)| !new.contains_key(*name)) {
+                compare(&format!("{path}.{name}"), value, &Json::Null, differences);
+            }
+        }
+        _ => differences.push(format!("{path}: {} -> {}", word(old), word(new))),
+    }
+}
+
+fn word(value: &Json) -> String {
+    let text = match value {
+        Json::Null => return "none".to_owned(),
+        Json::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    if text.chars().count() <= 60 {
+        return text;
+    }
+    text.chars().take(57).chain("...".chars()).collect()
+}

@@ -1,0 +1,96 @@
+//! Everything that a step's outputs depend on, in one place: its digest is the key, its text explains a rerun.
+
+use cache::canonical::Hasher;
+use cache::{Digest, Key};
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use crate::pipeline::matrix::Coordinates;
+
+/// What a step's outputs depend on. Its name, the device and the number of threads are not part of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The kind.
+    pub kind: String,
+    /// The kind's version.
+    pub version: u32,
+    /// Parameters, defaults filled in, secrets as digests, what changes only speed left out.
+    pub parameters: Json,
+    /// The seed, for kinds that draw random numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    /// The inputs, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<ManifestInput>,
+    /// Files outside the pipeline, sorted by path.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<ManifestFile>,
+    /// Environment variables that a command sees: name and digest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub env: Vec<(String, String)>,
+}
+
+/// An input's port, coordinates and content.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ManifestInput {
+    /// The port that it feeds.
+    pub port: String,
+    /// Its coordinates, which the consumer sees.
+    #[serde(default, skip_serializing_if = "Coordinates::is_empty")]
+    pub coordinates: Coordinates,
+    /// The digest of its content.
+    pub digest: Digest,
+}
+
+/// A file's path and content.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ManifestFile {
+    /// The path, relative to the project's root where it is below it.
+    pub path: String,
+    /// The digest of its content.
+    pub digest: Digest,
+}
+
+impl Manifest {
+    /// The key: a digest of everything above but the files' paths, which matter only where a parameter holds them.
+    pub fn key(&self) -> Key {
+        let mut hasher = Hasher::new("step");
+        hasher
+            .str(&self.kind)
+            .u64(u64::from(self.version))
+            .json(&self.parameters);
+        match self.seed {
+            Some(seed) => hasher.u64(seed),
+            None => hasher.none(),
+        };
+        hasher.list(self.inputs.len());
+        for input in &self.inputs {
+            hasher
+                .str(&input.port)
+                .digest(&input.digest)
+                .list(input.coordinates.iter().count());
+            for (name, value) in input.coordinates.iter() {
+                hasher.str(name).json(value);
+            }
+        }
+        hasher.list(self.files.len());
+        for file in &self.files {
+            hasher.digest(&file.digest);
+        }
+        hasher.list(self.env.len());
+        for (name, digest) in &self.env {
+            hasher.str(name).str(digest);
+        }
+        Key(hasher.finish())
+    }
+
+    /// The text that is stored beside the outputs.
+    pub fn to_text(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// Reads a stored text; `None` where an older engine wrote another form.
+    pub fn from_text(text: &str) -> Option<Manifest> {
+        serde_json::from_str(text).ok()
+    }
+}

@@ -1,0 +1,16 @@
+//! Runs what a plan leaves to do: a scheduler, workers, resources, a journal. Everything that happens is an
+//! [`Event`], which goes to the journal and to whoever listens.
+
+mod budget;
+pub mod event;
+pub mod folder;
+pub mod history;
+pub mod interrupt;
+pub mod journal;
+mod scheduler;
+mod worker;
+
+pub use event::{Event, Listener, RunStatus};
+pub use folder::RunFolder;
+pub use history::{History, RunRecord, StepRecord};
+pub use scheduler::{Options, RunError, Summary, run};

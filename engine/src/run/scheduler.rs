@@ -1,0 +1,639 @@
+//! Runs what is ready, as much at a time as the machine bears, until everything is done, failed or stopped.
+//!
+//! One thread decides: it alone changes the state of an instance. Workers run tasks and report back.
+
+use std::collections::{BTreeSet, BinaryHeap};
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, mpsc};
+use std::time::Instant;
+
+use cache::{Action, Cache};
+
+use super::budget::{Budget, Grant};
+use super::event::{Event, Listener, OutputRecord, RunStatus};
+use super::folder::RunFolder;
+use super::journal::Journal;
+use super::worker::{Finished, Task, Unfinished, Workshop};
+use crate::pipeline::Pipeline;
+use crate::plan::{Choice, Plan, PlanError, Planned, Previous, Resolver, Selection};
+use crate::steps::StepError;
+
+/// How to run.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// How many steps may run at a time; as many as there are cores if not given.
+    pub jobs: Option<usize>,
+    /// Whether steps that do not depend on a failed one still run.
+    pub keep_going: bool,
+    /// The command line, for the journal.
+    pub arguments: Vec<String>,
+}
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct Summary {
+    /// How it ended.
+    pub status: RunStatus,
+    /// How many instances were cached, ran and failed.
+    pub cached: usize,
+    /// How many ran.
+    pub ran: usize,
+    /// How many failed.
+    pub failed: usize,
+    /// How long it took, in milliseconds.
+    pub wall_ms: u64,
+    /// The outputs of each instance, where they are there.
+    pub actions: Vec<Option<Action>>,
+}
+
+/// Why a run could not be made or kept up.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum RunError {
+    /// The journal cannot be written.
+    #[error("writing the journal {}: {error}", path.display())]
+    #[diagnostic(help(
+        "runs are kept in `.engine/runs` of the project's root; check that it can be written and that the disk is not full"
+    ))]
+    Journal {
+        /// The journal.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// A file that a step reads went away.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Plan(#[from] PlanError),
+}
+
+/// Runs what `plan` leaves to do, in a run of its own with a folder that exists already.
+pub fn run(
+    pipeline: &Pipeline,
+    cache: &Cache,
+    plan: Plan,
+    selection: &Selection,
+    previous: &dyn Previous,
+    folder: &RunFolder,
+    options: &Options,
+    listener: &dyn Listener,
+    cancelled: &AtomicBool,
+) -> Result<Summary, RunError> {
+    let path = folder.journal();
+    let journal = Journal::create(&path).map_err(|error| RunError::Journal { path, error })?;
+    let workshop = Workshop {
+        pipeline,
+        cache,
+        cancelled,
+        listener,
+    };
+    let budget = Budget::of_machine(options.jobs);
+    let to_run = plan
+        .instances
+        .iter()
+        .filter(|planned| matches!(planned, Planned::Run(_) | Planned::MayRun(_)))
+        .count();
+    let workers = options
+        .jobs
+        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |n| n.get()))
+        .clamp(1, to_run.max(1));
+    let (task_sender, task_receiver) = mpsc::channel::<Task>();
+    let (done_sender, done_receiver) = mpsc::channel();
+    let task_receiver = Mutex::new(task_receiver);
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            let done_sender = done_sender.clone();
+            let (task_receiver, workshop) = (&task_receiver, &workshop);
+            scope.spawn(move || {
+                loop {
+                    let task = task_receiver.lock().map(|receiver| receiver.recv());
+                    let Ok(Ok(task)) = task else { break };
+                    let result = workshop.run(&task);
+                    if done_sender.send((task, result)).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        let mut scheduler = Scheduler {
+            pipeline,
+            resolver: Resolver::new(pipeline, cache),
+            selection,
+            previous,
+            options,
+            listener,
+            cancelled,
+            journal: Some(journal),
+            journal_error: None,
+            began: Instant::now(),
+            budget,
+            tasks: Some(task_sender),
+            states: Vec::new(),
+            actions: Vec::new(),
+            consumers: consumers_of(pipeline),
+            heights: heights_of(pipeline),
+            waiting_for: vec![0; pipeline.instances.len()],
+            retried: BTreeSet::new(),
+            ready: BinaryHeap::new(),
+            prepared: (0..pipeline.instances.len()).map(|_| None).collect(),
+            running: 0,
+            counts: Counts::default(),
+        };
+        scheduler.begin(plan, folder)?;
+        while scheduler.dispatch() {
+            let Ok((task, result)) = done_receiver.recv() else {
+                break;
+            };
+            scheduler.finished(task, result)?;
+        }
+        scheduler.end()
+    })
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Left,
+    Waiting,
+    Ready,
+    Running { grant: Grant, since: u64 },
+    Done,
+    Failed,
+    Skipped,
+}
+
+#[derive(Default)]
+struct Counts {
+    cached: usize,
+    ran: usize,
+    failed: usize,
+}
+
+struct Scheduler<'a> {
+    pipeline: &'a Pipeline,
+    resolver: Resolver<'a>,
+    selection: &'a Selection,
+    previous: &'a dyn Previous,
+    options: &'a Options,
+    listener: &'a dyn Listener,
+    cancelled: &'a AtomicBool,
+    journal: Option<Journal>,
+    journal_error: Option<RunError>,
+    began: Instant,
+    budget: Budget,
+    tasks: Option<mpsc::Sender<Task>>,
+    states: Vec<State>,
+    actions: Vec<Option<Action>>,
+    consumers: Vec<Vec<usize>>,
+    /// Length of the longest way from an instance to an end: the longer, the sooner it runs.
+    heights: Vec<usize>,
+    waiting_for: Vec<usize>,
+    /// Instances that once found damaged inputs; the second time is a failure.
+    retried: BTreeSet<usize>,
+    ready: BinaryHeap<(usize, std::cmp::Reverse<usize>)>,
+    prepared: Vec<Option<(Task, Vec<String>)>>,
+    running: usize,
+    counts: Counts,
+}
+
+impl Scheduler<'_> {
+    /// Takes over the plan: notes what is cached and readies what waits for nothing.
+    fn begin(&mut self, plan: Plan, folder: &RunFolder) -> Result<(), RunError> {
+        let pipeline = self.pipeline;
+        let started = Event::RunStarted {
+            run: folder.id.clone(),
+            pipeline: pipeline.name.clone(),
+            file: pipeline.path.display().to_string(),
+            arguments: self
+                .options
+                .arguments
+                .iter()
+                .map(|word| pipeline.secrets.redact(word))
+                .collect(),
+            vars: pipeline.vars.clone(),
+            seed: pipeline.seed,
+            engine: env!("CARGO_PKG_VERSION").to_owned(),
+            started: jiff::Timestamp::now().as_second(),
+            instances: plan
+                .instances
+                .iter()
+                .filter(|planned| !matches!(planned, Planned::Left))
+                .count(),
+        };
+        self.emit(&started, true);
+        let mut waiting = Vec::new();
+        for (index, planned) in plan.instances.into_iter().enumerate() {
+            let (state, action) = match planned {
+                Planned::Left => (State::Left, None),
+                Planned::Cached(action) => (State::Done, Some(action)),
+                Planned::Run(_) | Planned::MayRun(_) => {
+                    waiting.push(index);
+                    (State::Waiting, None)
+                }
+            };
+            self.states.push(state);
+            if let Some(action) = &action {
+                self.counts.cached += 1;
+                self.emit_cached(index, action);
+            }
+            self.actions.push(action);
+        }
+        for &index in &waiting {
+            self.waiting_for[index] = producers_of(self.pipeline, index)
+                .into_iter()
+                .filter(|&producer| self.actions[producer].is_none())
+                .count();
+        }
+        for index in waiting {
+            if self.waiting_for[index] == 0 && self.states[index] == State::Waiting {
+                self.settle(index)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands out tasks while there are any and the machine bears them. Returns whether anything is running.
+    fn dispatch(&mut self) -> bool {
+        let stopped = self.cancelled.load(Ordering::Relaxed)
+            || (self.counts.failed > 0 && !self.options.keep_going);
+        let mut set_aside = Vec::new();
+        while !stopped && let Some(entry) = self.ready.pop() {
+            let index = entry.1.0;
+            let needs = self.pipeline.instances[index].resources;
+            let Some(grant) = self.budget.take(&needs, self.ready.len() + 1) else {
+                set_aside.push(entry);
+                if set_aside.len() > 64 {
+                    break;
+                }
+                continue;
+            };
+            let Some((mut task, why)) = self.prepared[index].take() else {
+                continue;
+            };
+            task.cores = grant.cores;
+            let at = self.now();
+            self.states[index] = State::Running { grant, since: at };
+            self.running += 1;
+            self.emit(
+                &Event::StepStarted {
+                    step: self.name(index),
+                    why,
+                    at,
+                },
+                false,
+            );
+            if self
+                .tasks
+                .as_ref()
+                .is_none_or(|tasks| tasks.send(task).is_err())
+            {
+                break;
+            }
+        }
+        self.ready.extend(set_aside);
+        self.running > 0
+    }
+
+    /// Everything that feeds an instance is there: it is cached, or it becomes ready.
+    fn settle(&mut self, index: usize) -> Result<(), RunError> {
+        let mut worklist = vec![index];
+        while let Some(index) = worklist.pop() {
+            let actions = &self.actions;
+            let resolution = self
+                .resolver
+                .resolve(index, &|producer| actions[producer].as_ref())?;
+            let forced = self.selection.choice(index) == Choice::Forced;
+            if let (false, Some(action)) = (forced, &resolution.action) {
+                self.counts.cached += 1;
+                self.emit_cached(index, action);
+                self.done(index, action.clone(), &mut worklist);
+                continue;
+            }
+            let why = self
+                .resolver
+                .why(index, &resolution, self.selection, self.previous);
+            let inputs = self.pipeline.instances[index]
+                .links
+                .iter()
+                .filter_map(|link| {
+                    self.actions[link.producer]
+                        .as_ref()?
+                        .output(&link.output)
+                        .cloned()
+                })
+                .collect();
+            let task = Task {
+                index,
+                key: resolution.key,
+                manifest: resolution.manifest,
+                inputs,
+                forced,
+                cores: 1,
+            };
+            self.make_ready(task, why.iter().map(ToString::to_string).collect());
+        }
+        Ok(())
+    }
+
+    fn make_ready(&mut self, task: Task, why: Vec<String>) {
+        let index = task.index;
+        self.states[index] = State::Ready;
+        self.ready
+            .push((self.heights[index], std::cmp::Reverse(index)));
+        self.prepared[index] = Some((task, why));
+    }
+
+    /// Marks an instance done; consumers that now wait for nothing go to the worklist.
+    fn done(&mut self, index: usize, action: Action, worklist: &mut Vec<usize>) {
+        self.states[index] = State::Done;
+        self.actions[index] = Some(action);
+        for &consumer in &self.consumers[index] {
+            if self.states[consumer] == State::Waiting {
+                self.waiting_for[consumer] -= 1;
+                if self.waiting_for[consumer] == 0 {
+                    worklist.push(consumer);
+                }
+            }
+        }
+    }
+
+    fn finished(
+        &mut self,
+        task: Task,
+        result: Result<Finished, Unfinished>,
+    ) -> Result<(), RunError> {
+        let index = task.index;
+        let started = match self.states[index] {
+            State::Running { grant, since } => {
+                self.budget.give_back(grant);
+                since
+            }
+            _ => self.now(),
+        };
+        self.running -= 1;
+        let at = self.now();
+        let wall_ms = at.saturating_sub(started);
+        match result {
+            Ok(Finished {
+                action,
+                notes,
+                shared,
+            }) => {
+                if shared {
+                    self.counts.cached += 1
+                } else {
+                    self.counts.ran += 1
+                }
+                let outputs = output_records(&action);
+                let event = Event::StepFinished {
+                    step: self.name(index),
+                    key: task.key,
+                    outputs,
+                    notes,
+                    at,
+                    wall_ms,
+                    shared,
+                };
+                self.emit(&event, false);
+                let mut worklist = Vec::new();
+                self.done(index, action, &mut worklist);
+                worklist
+                    .into_iter()
+                    .try_for_each(|consumer| self.settle(consumer))
+            }
+            Err(Unfinished::Step(StepError::Cancelled)) => {
+                self.states[index] = State::Skipped;
+                self.emit(
+                    &Event::StepStopped {
+                        step: self.name(index),
+                        at,
+                    },
+                    false,
+                );
+                Ok(())
+            }
+            Err(Unfinished::DamagedInputs(links)) if self.retried.insert(index) => {
+                self.rebuild_inputs(task, &links)
+            }
+            Err(Unfinished::DamagedInputs(_)) => {
+                let message =
+                    "what feeds it is damaged in the cache, and computing it again did not help";
+                let error = StepError::new(message)
+                    .help("the disk may be failing; run `engine cache verify`");
+                self.failed(index, error, at, wall_ms);
+                Ok(())
+            }
+            Err(Unfinished::Step(error)) => {
+                self.failed(index, error, at, wall_ms);
+                Ok(())
+            }
+        }
+    }
+
+    /// The producers of damaged inputs run again; their consumer waits for them.
+    fn rebuild_inputs(&mut self, task: Task, links: &[usize]) -> Result<(), RunError> {
+        let index = task.index;
+        let producers: BTreeSet<usize> = links
+            .iter()
+            .map(|&link| self.pipeline.instances[index].links[link].producer)
+            .collect();
+        self.states[index] = State::Waiting;
+        self.waiting_for[index] = producers.len();
+        for producer in producers {
+            if self.states[producer] == State::Done {
+                tracing::warn!(
+                    "the output of `{}` is damaged in the cache; computing it again",
+                    self.name(producer)
+                );
+                self.states[producer] = State::Waiting;
+                self.actions[producer] = None;
+                self.settle(producer)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn failed(&mut self, index: usize, error: StepError, at: u64, wall_ms: u64) {
+        self.counts.failed += 1;
+        self.states[index] = State::Failed;
+        let (message, help, output) = match error {
+            StepError::Failed {
+                message,
+                help,
+                output,
+            } => (message, help, output),
+            StepError::Cancelled => ("interrupted".to_owned(), None, None),
+        };
+        let secrets = &self.pipeline.secrets;
+        let event = Event::StepFailed {
+            step: self.name(index),
+            message: secrets.redact(&message),
+            help: help.map(|text| secrets.redact(&text)),
+            output: output.map(|text| secrets.redact(&text)),
+            at,
+            wall_ms,
+        };
+        self.emit(&event, false);
+        let because = self.name(index);
+        let mut worklist = self.consumers[index].clone();
+        while let Some(consumer) = worklist.pop() {
+            if self.states[consumer] == State::Waiting {
+                self.states[consumer] = State::Skipped;
+                let event = Event::StepSkipped {
+                    step: self.name(consumer),
+                    because: Some(because.clone()),
+                };
+                self.emit(&event, true);
+                worklist.extend(&self.consumers[consumer]);
+            }
+        }
+    }
+
+    /// Closes the journal and counts.
+    fn end(mut self) -> Result<Summary, RunError> {
+        self.tasks = None;
+        for index in 0..self.states.len() {
+            if matches!(self.states[index], State::Waiting | State::Ready) {
+                self.emit(
+                    &Event::StepSkipped {
+                        step: self.name(index),
+                        because: None,
+                    },
+                    true,
+                );
+            }
+        }
+        let unfinished = self
+            .states
+            .iter()
+            .any(|state| !matches!(state, State::Left | State::Done));
+        let status = match () {
+            () if self.counts.failed > 0 => RunStatus::Failed,
+            () if unfinished => RunStatus::Interrupted,
+            () => RunStatus::Succeeded,
+        };
+        let plan = if status == RunStatus::Succeeded {
+            self.plan_digest()
+        } else {
+            None
+        };
+        let Counts {
+            cached,
+            ran,
+            failed,
+        } = self.counts;
+        let wall_ms = self.now();
+        self.emit(
+            &Event::RunFinished {
+                status,
+                plan,
+                cached,
+                ran,
+                failed,
+                wall_ms,
+            },
+            false,
+        );
+        if let Some(journal) = self.journal.take() {
+            let path = journal.path().to_path_buf();
+            if let Err(error) = journal.finish() {
+                self.journal_error
+                    .get_or_insert(RunError::Journal { path, error });
+            }
+        }
+        if let Some(error) = self.journal_error {
+            tracing::warn!(
+                "{error}; the results are safe in the cache, the record of this run is not complete"
+            );
+        }
+        Ok(Summary {
+            status,
+            cached,
+            ran,
+            failed,
+            wall_ms,
+            actions: self.actions,
+        })
+    }
+
+    /// The digest that [`Plan::digest`] gives once all this is cached.
+    fn plan_digest(&self) -> Option<cache::Digest> {
+        let mut hasher = cache::canonical::Hasher::new("plan");
+        for (state, action) in self.states.iter().zip(&self.actions) {
+            match (state, action) {
+                (State::Left, _) => hasher.none(),
+                (_, Some(action)) => hasher.digest(&action.key.0),
+                (_, None) => return None,
+            };
+        }
+        Some(hasher.finish())
+    }
+
+    fn emit_cached(&mut self, index: usize, action: &Action) {
+        let event = Event::StepCached {
+            step: self.name(index),
+            key: action.key,
+            outputs: output_records(action),
+        };
+        self.emit(&event, true);
+    }
+
+    fn emit(&mut self, event: &Event, buffered: bool) {
+        if let Some(journal) = &mut self.journal
+            && let Err(error) = journal.append(event, buffered)
+        {
+            let path = journal.path().to_path_buf();
+            self.journal_error
+                .get_or_insert(RunError::Journal { path, error });
+        }
+        self.listener.event(event);
+    }
+
+    fn name(&self, index: usize) -> String {
+        self.pipeline.instances[index].name.clone()
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+fn output_records(action: &Action) -> Vec<OutputRecord> {
+    action
+        .outputs
+        .iter()
+        .map(|output| OutputRecord {
+            port: output.port.clone(),
+            digest: output.artifact.digest(),
+            size: output.artifact.size(),
+        })
+        .collect()
+}
+
+fn producers_of(pipeline: &Pipeline, index: usize) -> BTreeSet<usize> {
+    pipeline.instances[index]
+        .links
+        .iter()
+        .map(|link| link.producer)
+        .collect()
+}
+
+fn consumers_of(pipeline: &Pipeline) -> Vec<Vec<usize>> {
+    let mut consumers = vec![Vec::new(); pipeline.instances.len()];
+    for index in 0..pipeline.instances.len() {
+        for producer in producers_of(pipeline, index) {
+            consumers[producer].push(index);
+        }
+    }
+    consumers
+}
+
+fn heights_of(pipeline: &Pipeline) -> Vec<usize> {
+    let mut heights = vec![0; pipeline.instances.len()];
+    for (index, instance) in pipeline.instances.iter().enumerate().rev() {
+        for link in &instance.links {
+            heights[link.producer] = heights[link.producer].max(heights[index] + 1);
+        }
+    }
+    heights
+}

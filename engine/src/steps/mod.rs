@@ -1,0 +1,84 @@
+//! Step kinds: one file each, with its parameters, its ports and its run.
+//!
+//! A kind is a struct of parameters that implements [`Step`] and [`StepKind`], and one line in [`kinds`]. It is an
+//! adapter: parameters in, a call into a library, artifacts out. Kinds never import each other, nor `plan` or `run`.
+
+pub mod check;
+mod command;
+pub mod context;
+pub mod error;
+pub mod kind;
+pub mod port;
+
+use std::path::{Path, PathBuf};
+
+pub use check::{Check, ColumnType};
+pub use context::Context;
+pub use error::StepError;
+pub use kind::{Built, Kind, StepKind};
+pub use port::{Arity, InputPort, OutputPort, PortType};
+
+/// Every kind that a pipeline can name.
+pub fn kinds() -> &'static [Kind] {
+    static KINDS: [Kind; 1] = [Kind::of::<command::Command>()];
+    &KINDS
+}
+
+/// What a step needs while it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resources {
+    /// Processor cores. More than the machine has means all of them.
+    pub cores: usize,
+    /// Memory in bytes that it will need, as far as known.
+    pub memory: u64,
+    /// Whether it computes on a GPU.
+    pub gpu: bool,
+    /// Whether it lets another step use the same GPU at the same time.
+    pub shares_gpu: bool,
+}
+
+impl Default for Resources {
+    fn default() -> Resources {
+        Resources {
+            cores: 1,
+            memory: 0,
+            gpu: false,
+            shares_gpu: false,
+        }
+    }
+}
+
+/// One step with its parameters.
+pub trait Step: Send + Sync {
+    /// The ports that may be fed. The first is meant where a file names none.
+    fn inputs(&self) -> Vec<InputPort>;
+
+    /// The ports that it writes, every one of them in every run. The first is meant where a reference names none.
+    fn outputs(&self) -> Vec<OutputPort>;
+
+    /// Checks parameters and the columns that are known, and states the columns of the outputs.
+    fn check(&self, _check: &mut Check) {}
+
+    /// The files outside the pipeline that it reads; their content is part of the key. Paths are relative to `root`.
+    fn files(&self, _root: &Path) -> Result<Vec<PathBuf>, check::Problem> {
+        Ok(Vec::new())
+    }
+
+    /// What it needs while it runs.
+    fn resources(&self) -> Resources {
+        Resources::default()
+    }
+
+    /// Whether it draws random numbers, so that the seed belongs to its key.
+    fn seeded(&self) -> bool {
+        false
+    }
+
+    /// Whether it hands the environment variables that it lists to a program, so that their digests belong to its key.
+    fn sees_env(&self) -> bool {
+        false
+    }
+
+    /// Reads the inputs, writes every output, and stops with [`StepError::Cancelled`] soon after it is asked to.
+    fn run(&self, context: &Context<'_>) -> Result<(), StepError>;
+}
