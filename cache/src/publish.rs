@@ -1,0 +1,323 @@
+//! Making outputs durable, then visible.
+//!
+//! Large blobs: sync the file, rename it into `blobs/`, sync the folder; then the record. Small ones go with the
+//! record (see [`crate::inline`]). Threads that publish at the same time share one write and one sync of the log:
+//! whoever gets the leader's lock commits everything that waits.
+
+use std::collections::{BTreeSet, HashSet};
+use std::fs::{self, File, Permissions};
+use std::io;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use crate::disk::{hash, now, sync_dir};
+use crate::folder::{Links, files, look_at, not_a_file};
+use crate::frame::{Frame, kind};
+use crate::{Action, Artifact, Blob, Cache, CacheError, Digest, Key, Output, inline, record};
+
+/// An output's file, hashed but not yet in the store.
+struct Source {
+    path: PathBuf,
+    blob: Blob,
+    /// The bytes, if they go into the record.
+    inline: Option<Vec<u8>>,
+}
+
+impl Cache {
+    /// Puts an action into the store: its outputs first, its record when all of them are durable.
+    ///
+    /// Each output is a port's name and a regular file or a folder of such. What lies in a [`Staging`] folder is
+    /// moved, everything else is copied. Nobody may still be writing to it. On return the action is durable and
+    /// every process finds it; after an error, or a kill at any moment, it is not there.
+    ///
+    /// [`Staging`]: crate::Staging
+    ///
+    /// # Errors
+    /// [`CacheError::ReadOnly`]; [`CacheError::NotAFile`] and [`CacheError::Name`] for an output that can't be
+    /// kept; [`CacheError::TwoOutputs`]; [`CacheError::TooLong`]; [`CacheError::Io`], as for a full disk.
+    pub fn publish(
+        &self,
+        key: Key,
+        outputs: Vec<(String, PathBuf)>,
+        manifest: String,
+        provenance: String,
+    ) -> Result<Action, CacheError> {
+        self.writable("publish")?;
+        let mut sources = Vec::new();
+        let mut published: Vec<Output> = Vec::with_capacity(outputs.len());
+        for (port, path) in outputs {
+            if published.iter().any(|output| output.port == port) {
+                return Err(CacheError::TwoOutputs { port, key });
+            }
+            let artifact = self.hash_output(path, &mut sources)?;
+            published.push(Output { port, artifact });
+        }
+        let created = now();
+        let body = record::encode(&published, &manifest, &provenance);
+        if body.len() as u64 > Frame::MOST {
+            return Err(CacheError::TooLong {
+                key,
+                bytes: body.len() as u64,
+                most: Frame::MOST,
+            });
+        }
+
+        let _shared = self.share()?;
+        let mut inline_part = Vec::new();
+        let mut dirs = Vec::new();
+        let mut placed = HashSet::new();
+        for source in &sources {
+            if !placed.insert(source.blob.digest) {
+                continue;
+            }
+            let is_inline = match (&source.inline, self.boot) {
+                (Some(bytes), Some(boot)) => {
+                    inline::add(&mut inline_part, boot, source.blob.digest, bytes);
+                    true
+                }
+                _ => false,
+            };
+            let dir = self.place(source, is_inline)?;
+            if !is_inline {
+                dirs.push(dir);
+            }
+        }
+        let mut records = Vec::new();
+        Frame::new(kind::ACTION, key, created, &body, &inline_part).write(&mut records);
+        self.commit(records, dirs)?;
+        Ok(Action {
+            key,
+            outputs: published,
+            manifest,
+            provenance,
+            created,
+        })
+    }
+
+    fn hash_output(
+        &self,
+        path: PathBuf,
+        sources: &mut Vec<Source>,
+    ) -> Result<Artifact, CacheError> {
+        let meta = look_at(&path, Links::Refuse)?;
+        if meta.is_file() {
+            return self.hash_source(path, sources).map(Artifact::File);
+        }
+        if !meta.is_dir() {
+            return Err(not_a_file(path, &meta));
+        }
+        let listing = files(&path, Links::Refuse)?
+            .into_iter()
+            .map(|(relative, path)| Ok((relative, self.hash_source(path, sources)?)))
+            .collect::<Result<_, CacheError>>()?;
+        Ok(Artifact::Folder(listing))
+    }
+
+    fn hash_source(&self, path: PathBuf, sources: &mut Vec<Source>) -> Result<Blob, CacheError> {
+        let mut file = File::open(&path).map_err(CacheError::io("open", &path))?;
+        let size = file
+            .metadata()
+            .map_err(CacheError::io("look at", &path))?
+            .len();
+        let together: usize = sources
+            .iter()
+            .filter_map(|source| source.inline.as_ref())
+            .map(Vec::len)
+            .sum();
+        let source = if size <= inline::MOST
+            && together as u64 + size <= inline::MOST_TOGETHER
+            && self.boot.is_some()
+        {
+            let bytes = fs::read(&path).map_err(CacheError::io("read", &path))?;
+            let blob = Blob {
+                digest: Digest::of(&bytes),
+                size: bytes.len() as u64,
+            };
+            Source {
+                path,
+                blob,
+                inline: Some(bytes),
+            }
+        } else {
+            let blob = hash(&mut file, &path)?;
+            Source {
+                path,
+                blob,
+                inline: None,
+            }
+        };
+        let blob = source.blob;
+        sources.push(source);
+        Ok(blob)
+    }
+
+    /// Puts a blob in its place, unless it is there. Its file, but not its name, is durable on return if it is not
+    /// inline. Returns the folder with the name.
+    fn place(&self, source: &Source, is_inline: bool) -> Result<PathBuf, CacheError> {
+        let target = self.blob_path(&source.blob);
+        let dir = target.parent().map(Path::to_owned).unwrap_or_default();
+        if fs::symlink_metadata(&target)
+            .is_ok_and(|meta| meta.is_file() && meta.len() == source.blob.size)
+        {
+            return Ok(dir);
+        }
+        let file = self.own(&source.path)?;
+        fs::set_permissions(&file, Permissions::from_mode(0o444))
+            .map_err(CacheError::io("write-protect", &file))?;
+        if !is_inline {
+            File::open(&file)
+                .and_then(|file| file.sync_all())
+                .map_err(CacheError::io("sync", &file))?;
+        }
+        let renamed = match fs::rename(&file, &target) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                fs::create_dir_all(&dir).and_then(|()| fs::rename(&file, &target))
+            }
+            renamed => renamed,
+        };
+        renamed.map_err(CacheError::io("rename a file to", &target))?;
+        Ok(dir)
+    }
+
+    /// A file with the source's bytes that may be moved into the store: the source itself if it is temporary and
+    /// has no other name, else a copy.
+    fn own(&self, source: &Path) -> Result<PathBuf, CacheError> {
+        let links = fs::metadata(source)
+            .map_err(CacheError::io("look at", source))?
+            .nlink();
+        if links == 1 && source.starts_with(self.tmp_dir()) {
+            return Ok(source.to_owned());
+        }
+        let copy = self.session()?.new_path();
+        fs::copy(source, &copy).map_err(CacheError::io("copy a file to", &copy))?;
+        Ok(copy)
+    }
+
+    /// Makes `dirs` durable, then appends `records` to the log and makes them durable, together with what other
+    /// threads commit at the same time. The caller shares the store's lock.
+    pub(crate) fn commit(&self, records: Vec<u8>, dirs: Vec<PathBuf>) -> Result<(), CacheError> {
+        let ticket = Arc::new(Ticket {
+            records,
+            dirs,
+            done: OnceLock::new(),
+        });
+        self.committer
+            .waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(Arc::clone(&ticket));
+        let leader = self
+            .committer
+            .leader
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if ticket.done.get().is_none() {
+            let batch = std::mem::take(
+                &mut *self
+                    .committer
+                    .waiting
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner),
+            );
+            let result = self.commit_batch(&batch).map_err(Failure::from);
+            for ticket in &batch {
+                let _ = ticket.done.set(result.clone());
+            }
+        }
+        drop(leader);
+        match ticket.done.get() {
+            Some(Ok(())) => Ok(()),
+            Some(Err(failure)) => Err(failure.clone().into()),
+            None => Err(CacheError::io("commit to", &self.root)(io::Error::other(
+                "another thread broke off",
+            ))),
+        }
+    }
+
+    fn commit_batch(&self, batch: &[Arc<Ticket>]) -> Result<(), CacheError> {
+        let dirs: BTreeSet<&Path> = batch
+            .iter()
+            .flat_map(|ticket| &ticket.dirs)
+            .map(PathBuf::as_path)
+            .collect();
+        for dir in &dirs {
+            sync_dir(dir)?;
+        }
+        if !dirs.is_empty() {
+            // One of the folders may be new.
+            sync_dir(&self.blobs_dir())?;
+        }
+        let records: Vec<u8> = batch
+            .iter()
+            .flat_map(|ticket| &ticket.records)
+            .copied()
+            .collect();
+        let file = self.log_mut().append(&records)?;
+        file.sync_data()
+            .map_err(CacheError::io("sync", &self.root.join("actions.log")))
+    }
+}
+
+/// Where publishing threads meet.
+#[derive(Debug, Default)]
+pub(crate) struct Committer {
+    waiting: Mutex<Vec<Arc<Ticket>>>,
+    leader: Mutex<()>,
+}
+
+#[derive(Debug)]
+struct Ticket {
+    records: Vec<u8>,
+    dirs: Vec<PathBuf>,
+    done: OnceLock<Result<(), Failure>>,
+}
+
+/// An I/O error that every thread of a batch gets to see.
+#[derive(Clone, Debug)]
+struct Failure {
+    doing: &'static str,
+    path: PathBuf,
+    source: Arc<io::Error>,
+}
+
+impl From<CacheError> for Failure {
+    fn from(error: CacheError) -> Self {
+        match error {
+            CacheError::Io {
+                doing,
+                path,
+                source,
+            } => Self {
+                doing,
+                path,
+                source: Arc::new(source),
+            },
+            other => Self {
+                doing: "commit",
+                path: PathBuf::new(),
+                source: Arc::new(io::Error::other(other)),
+            },
+        }
+    }
+}
+
+impl From<Failure> for CacheError {
+    fn from(
+        Failure {
+            doing,
+            path,
+            source,
+        }: Failure,
+    ) -> Self {
+        let source = match source.raw_os_error() {
+            Some(code) => io::Error::from_raw_os_error(code),
+            None => io::Error::new(source.kind(), source.to_string()),
+        };
+        Self::Io {
+            doing,
+            path,
+            source,
+        }
+    }
+}
