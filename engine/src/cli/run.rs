@@ -11,7 +11,7 @@ use super::plan::print_plan;
 use super::workplace::{CacheArguments, PipelineArguments};
 use crate::plan::{Plan, Resolver, Selection};
 use crate::run::history::runs_folder;
-use crate::run::{History, Options, RunFolder, RunStatus, Summary, interrupt, run};
+use crate::run::{History, Options, RunFolder, RunStatus, Setup, Summary, interrupt, run};
 
 /// Runs a pipeline: whatever is not in the cache, and nothing else.
 #[derive(Debug, Args)]
@@ -86,17 +86,17 @@ impl Run {
             keep_going: self.keep_going,
             arguments: std::env::args().skip(1).collect(),
         };
-        let summary = run(
-            &pipeline,
-            &cache,
-            plan,
-            &selection,
-            &previous,
-            &folder,
-            &options,
-            console.as_listener(),
-            &cancelled,
-        )?;
+        let setup = Setup {
+            pipeline: &pipeline,
+            cache: &cache,
+            selection: &selection,
+            previous: &previous,
+            folder: &folder,
+            options: &options,
+            listener: console.as_listener(),
+            cancelled: &cancelled,
+        };
+        let summary = run(&setup, plan)?;
         console.end(&pipeline, &cache, &summary, &folder);
         Ok(exit_code(&summary))
     }

@@ -234,11 +234,16 @@ impl<'a> Checker<'a> {
     }
 
     fn type_matches(&self, schema: &Json, value: &Value) -> bool {
-        let matches = |name: &str| match (name, &value.data) {
-            ("string", Data::String(_)) | ("boolean", Data::Boolean(_)) => true,
-            ("integer", Data::Integer(_)) | ("number", Data::Integer(_) | Data::Float(_)) => true,
-            ("array", Data::Array(_)) | ("object", Data::Table(_)) => true,
-            _ => false,
+        let matches = |name: &str| {
+            matches!(
+                (name, &value.data),
+                ("string", Data::String(_))
+                    | ("boolean", Data::Boolean(_))
+                    | ("integer", Data::Integer(_))
+                    | ("number", Data::Integer(_) | Data::Float(_))
+                    | ("array", Data::Array(_))
+                    | ("object", Data::Table(_))
+            )
         };
         match schema.get("type") {
             Some(Json::String(name)) => matches(name),

@@ -13,4 +13,4 @@ mod worker;
 pub use event::{Event, Listener, RunStatus};
 pub use folder::RunFolder;
 pub use history::{History, RunRecord, StepRecord};
-pub use scheduler::{Options, RunError, Summary, run};
+pub use scheduler::{Options, RunError, Setup, Summary, run};

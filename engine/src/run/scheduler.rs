@@ -68,18 +68,38 @@ pub enum RunError {
     Plan(#[from] PlanError),
 }
 
-/// Runs what `plan` leaves to do, in a run of its own with a folder that exists already.
-pub fn run(
-    pipeline: &Pipeline,
-    cache: &Cache,
-    plan: Plan,
-    selection: &Selection,
-    previous: &dyn Previous,
-    folder: &RunFolder,
-    options: &Options,
-    listener: &dyn Listener,
-    cancelled: &AtomicBool,
-) -> Result<Summary, RunError> {
+/// Everything that a run works with.
+pub struct Setup<'a> {
+    /// The pipeline.
+    pub pipeline: &'a Pipeline,
+    /// The cache.
+    pub cache: &'a Cache,
+    /// Which instances are wanted, and which are forced.
+    pub selection: &'a Selection,
+    /// What the steps were in earlier runs.
+    pub previous: &'a dyn Previous,
+    /// The folder of the run, which exists already.
+    pub folder: &'a RunFolder,
+    /// How to run.
+    pub options: &'a Options,
+    /// Sees everything that happens.
+    pub listener: &'a dyn Listener,
+    /// Set when the run should stop.
+    pub cancelled: &'a AtomicBool,
+}
+
+/// Runs what `plan` leaves to do.
+pub fn run(setup: &Setup<'_>, plan: Plan) -> Result<Summary, RunError> {
+    let Setup {
+        pipeline,
+        cache,
+        selection,
+        previous,
+        folder,
+        options,
+        listener,
+        cancelled,
+    } = *setup;
     let path = folder.journal();
     let journal = Journal::create(&path).map_err(|error| RunError::Journal { path, error })?;
     let workshop = Workshop {
