@@ -62,11 +62,6 @@ impl<'a> Workers<'a> {
         Ok(())
     }
 
-    /// Reports progress of work that is not split over threads.
-    pub(crate) fn report(&self, done: usize, total: usize) {
-        self.hook.progress(done, total);
-    }
-
     /// Calls `work` on the ranges of `0..len` of `grain` items each, and returns the results in order.
     ///
     /// The cut into ranges depends on `grain` alone, so ordered reductions over the results do not depend on the
