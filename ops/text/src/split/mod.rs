@@ -27,7 +27,7 @@ pub fn random(rows: usize, fractions: &[f64], seed: u64) -> Result<Vec<Vec<usize
     let sizes = sizes(rows, fractions)?;
     let order = Rng::new(seed).permutation(rows);
     let mut rest = order.as_slice();
-    let cut = |size| {
+    let cut = |size: usize| {
         let (part, others) = rest.split_at(size.min(rest.len()));
         rest = others;
         let mut part = part.to_vec();
