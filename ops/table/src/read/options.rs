@@ -93,9 +93,9 @@ pub struct ReadOptions {
     pub file_column: Option<String>,
     /// What to do about rows that cannot be read.
     pub on_error: OnError,
-    /// The longest row in bytes; a longer one is bad.
+    /// The longest row in bytes, at most 1 GiB; a longer one is bad.
     pub max_row_bytes: usize,
-    /// The deepest nesting of JSON arrays and objects; a deeper row is bad.
+    /// The deepest nesting of JSON arrays and objects, at most 512; a deeper row is bad.
     pub max_depth: usize,
     /// Threads that parse, beside one that reads and decompresses.
     pub threads: usize,
@@ -127,5 +127,15 @@ impl ReadOptions {
             format: Some(format),
             ..Self::default()
         }
+    }
+
+    /// The length of a row allowed, within what 32-bit offsets hold.
+    pub(crate) fn row_bytes(&self) -> usize {
+        self.max_row_bytes.min(1 << 30)
+    }
+
+    /// The nesting allowed, within what the stack holds.
+    pub(crate) fn depth(&self) -> usize {
+        self.max_depth.min(512)
     }
 }

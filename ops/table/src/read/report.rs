@@ -26,8 +26,8 @@ impl fmt::Display for BadRow {
     }
 }
 
-/// The account of a reading: every line of every file is in `rows`, `bad_rows` or `blank_lines`
-/// (a CSV row that spans lines counts once, headers not at all).
+/// The account of a reading: whatever is in the files is counted in `rows`, `bad_rows` or
+/// `blank_lines`; a header is in none.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct LoadReport {
     /// Rows handed on.
@@ -40,6 +40,8 @@ pub struct LoadReport {
     pub first_bad: Vec<BadRow>,
     /// Lines with nothing but white space, which are no rows.
     pub blank_lines: u64,
+    /// Columns that hold nothing in any row: perhaps a path or a name is mistaken.
+    pub empty_columns: Vec<String>,
     /// Whether a value that did not fit the types of the first rows made the reader begin again.
     pub restarted: bool,
     /// The files, in the order read.
