@@ -1,0 +1,3 @@
+//! A declarative pipeline engine for text classification with few labels.
+
+pub mod report;
