@@ -3,5 +3,6 @@
 pub mod cli;
 pub mod pipeline;
 pub mod plan;
+pub mod report;
 pub mod run;
 pub mod steps;
