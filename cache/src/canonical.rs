@@ -106,7 +106,8 @@ impl Hasher {
         self.tagged(b'm', (len as u64).to_le_bytes())
     }
 
-    /// A JSON value. The order of an object's keys in the text does not matter.
+    /// A JSON value. The order of an object's keys in the text does not matter. A float that went through text and
+    /// back may differ in its last bit, unless serde_json has its feature `float_roundtrip`.
     pub fn json(&mut self, value: &Value) -> &mut Self {
         match value {
             Value::Null => self.none(),

@@ -180,3 +180,99 @@ impl Cache {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn stamp(path: &Path) -> Stamp {
+        Stamp::of(&fs::metadata(path).unwrap())
+    }
+
+    fn key(path: &Path) -> Key {
+        Key(Digest::of(path.as_os_str().as_bytes()))
+    }
+
+    #[test]
+    fn a_file_that_is_as_it_was_is_not_read_again_by_any_cache() {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("file");
+        fs::write(&file, "content").unwrap();
+        let root = home.path().join("store");
+        let cache = Cache::open(&root).unwrap();
+        // A digest that reading would not give.
+        let planted = Digest::of(b"planted");
+        cache.remember(key(&file), stamp(&file), planted).unwrap();
+        assert_eq!(cache.digest_file(&file).unwrap(), planted);
+        assert_eq!(
+            Cache::open(&root).unwrap().digest_file(&file).unwrap(),
+            planted
+        );
+        assert_eq!(
+            Cache::open_read_only(&root)
+                .unwrap()
+                .digest_path(&file)
+                .unwrap(),
+            planted
+        );
+        cache.compact_files().unwrap();
+        assert_eq!(cache.digest_file(&file).unwrap(), planted);
+    }
+
+    #[test]
+    fn a_file_of_the_same_size_and_modification_time_is_read_again_if_it_was_written_to() {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("file");
+        fs::write(&file, "content").unwrap();
+        let cache = Cache::open(&home.path().join("store")).unwrap();
+        cache
+            .remember(key(&file), stamp(&file), Digest::of(b"content"))
+            .unwrap();
+        let times = fs::metadata(&file).unwrap().modified().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        fs::write(&file, "CONTENT").unwrap();
+        File::options()
+            .write(true)
+            .open(&file)
+            .unwrap()
+            .set_modified(times)
+            .unwrap();
+        assert_eq!(cache.digest_file(&file).unwrap(), Digest::of(b"CONTENT"));
+    }
+
+    #[test]
+    fn records_that_are_old_or_replaced_are_dropped_when_the_log_is_compacted() {
+        let home = tempfile::tempdir().unwrap();
+        let cache = Cache::open(home.path()).unwrap();
+        let mut old = Vec::new();
+        Frame::new(
+            kind::FILE,
+            key(Path::new("/old")),
+            now() - KEPT_FOR - 10,
+            &[0; 64],
+            &[],
+        )
+        .write(&mut old);
+        let _ = cache
+            .files()
+            .unwrap()
+            .as_mut()
+            .unwrap()
+            .append(&old)
+            .unwrap();
+        for digest in [&b"1"[..], b"2"] {
+            cache
+                .remember(key(Path::new("/new")), Stamp([0; 32]), Digest::of(digest))
+                .unwrap();
+        }
+        cache.compact_files().unwrap();
+        let log = fs::metadata(home.path().join("files.log")).unwrap().len();
+        assert_eq!(log, old.len() as u64);
+        let found = cache
+            .remembered(&key(Path::new("/new")), Stamp([0; 32]))
+            .unwrap();
+        assert_eq!(found, Some(Digest::of(b"2")));
+    }
+}

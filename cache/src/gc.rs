@@ -217,3 +217,164 @@ fn decide(
     }
     (report, free)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blobs::Stored;
+    use crate::{Blob, Output};
+
+    const HOUR: u64 = 3600;
+
+    fn key(name: &str) -> Key {
+        Key(Digest::of(name.as_bytes()))
+    }
+
+    /// A store: actions by name and hours since publication, with the blobs they name; blobs by name, size and hours
+    /// since their last use.
+    fn collect(
+        actions: &[(&str, u64, &[&str])],
+        blobs: &[(&str, u64, u64)],
+        options: &GcOptions,
+    ) -> (Vec<Key>, Vec<String>) {
+        let sizes: HashMap<&str, u64> =
+            blobs.iter().map(|(name, size, _)| (*name, *size)).collect();
+        let blob = |name: &str| Blob {
+            digest: Digest::of(name.as_bytes()),
+            size: sizes.get(name).copied().unwrap_or(1),
+        };
+        let actions: Vec<Action> = actions
+            .iter()
+            .map(|(name, hours, blobs)| Action {
+                key: key(name),
+                outputs: blobs
+                    .iter()
+                    .map(|name| Output {
+                        port: (*name).to_owned(),
+                        artifact: Artifact::File(blob(name)),
+                    })
+                    .collect(),
+                manifest: String::new(),
+                provenance: String::new(),
+                created: now() - hours * HOUR,
+            })
+            .collect();
+        let stored = blobs
+            .iter()
+            .map(|(name, _, hours)| Stored {
+                blob: blob(name),
+                path: name.into(),
+                used: now() - hours * HOUR,
+            })
+            .collect();
+        let (report, free) = decide(
+            &actions,
+            &Inventory {
+                blobs: stored,
+                strangers: Vec::new(),
+            },
+            options,
+        );
+        let free: Vec<String> = blobs
+            .iter()
+            .filter(|(name, ..)| free.contains(&blob(name).digest))
+            .map(|(name, ..)| (*name).to_owned())
+            .collect();
+        assert_eq!(report.kept as usize + report.removed.len(), actions.len());
+        assert_eq!(report.blobs_removed as usize, free.len());
+        assert_eq!(
+            (report.blobs_removed + report.blobs_kept) as usize,
+            blobs.len()
+        );
+        (report.removed, free)
+    }
+
+    fn options(
+        max_bytes: Option<u64>,
+        max_hours: Option<u64>,
+        grace_hours: u64,
+        pinned: &[&str],
+    ) -> GcOptions {
+        GcOptions {
+            max_bytes,
+            max_age: max_hours.map(|hours| Duration::from_secs(hours * HOUR)),
+            grace: Duration::from_secs(grace_hours * HOUR),
+            pinned: pinned.iter().map(|name| key(name)).collect(),
+            dry_run: false,
+        }
+    }
+
+    const ACTIONS: &[(&str, u64, &[&str])] = &[
+        ("old", 50, &["o"]),
+        ("used", 90, &["u"]),
+        ("middle", 30, &["m", "shared"]),
+        ("new", 1, &["n", "shared"]),
+    ];
+    const BLOBS: &[(&str, u64, u64)] = &[
+        ("o", 10, 50),
+        ("u", 10, 2),
+        ("m", 10, 30),
+        ("n", 10, 1),
+        ("shared", 100, 1),
+        ("orphan", 5, 40),
+    ];
+
+    #[test]
+    fn without_limits_only_blobs_that_nothing_needs_go() {
+        assert_eq!(
+            collect(ACTIONS, BLOBS, &options(None, None, 0, &[])),
+            (vec![], vec!["orphan".into()])
+        );
+    }
+
+    #[test]
+    fn the_least_recently_used_go_until_the_rest_fits() {
+        let removed = |most| collect(ACTIONS, BLOBS, &options(Some(most), None, 0, &[])).0;
+        assert_eq!(removed(140), []);
+        assert_eq!(removed(139), [key("old")]);
+        assert_eq!(removed(129), [key("old"), key("middle")]);
+        assert_eq!(removed(119), [key("old"), key("middle"), key("used")]);
+        assert_eq!(
+            removed(0),
+            [key("old"), key("middle"), key("used"), key("new")]
+        );
+    }
+
+    #[test]
+    fn a_blob_stays_as_long_as_one_action_needs_it() {
+        let (_, free) = collect(ACTIONS, BLOBS, &options(Some(129), None, 0, &[]));
+        assert_eq!(free, ["o", "m", "orphan"]);
+    }
+
+    #[test]
+    fn what_was_not_used_for_long_goes_by_its_use_not_by_its_publication() {
+        let (removed, free) = collect(ACTIONS, BLOBS, &options(None, Some(30), 0, &[]));
+        assert_eq!(removed, [key("old"), key("middle")]);
+        assert_eq!(free, ["o", "m", "orphan"]);
+    }
+
+    #[test]
+    fn pinned_actions_and_young_ones_stay_over_any_limit() {
+        let (removed, free) = collect(ACTIONS, BLOBS, &options(Some(0), Some(0), 2, &["old"]));
+        assert_eq!(removed, [key("middle"), key("used")]);
+        assert_eq!(free, ["u", "m", "orphan"]);
+    }
+
+    #[test]
+    fn a_young_blob_that_nothing_needs_stays() {
+        let blobs: &[(&str, u64, u64)] = &[("young", 5, 1), ("old", 5, 5)];
+        assert_eq!(
+            collect(&[], blobs, &options(Some(0), None, 3, &[])),
+            (vec![], vec!["old".into()])
+        );
+    }
+
+    #[test]
+    fn an_action_whose_blobs_are_gone_is_as_old_as_its_record() {
+        let actions: &[(&str, u64, &[&str])] = &[("a", 10, &["gone"]), ("b", 1, &["gone"])];
+        assert_eq!(
+            collect(actions, &[], &options(None, Some(5), 0, &[])).0,
+            [key("a")]
+        );
+    }
+}

@@ -90,25 +90,36 @@ impl fmt::Display for Absence {
 impl Cache {
     /// What is known of `key`, as of the last [`Cache::refresh`]. Never an error: what can't be used is to be computed.
     pub fn lookup(&self, key: &Key) -> Lookup {
-        let Some(action) = self.log().get(key).as_ref().and_then(record::decode) else {
+        let Some(action) = self.recall(key) else {
             return Lookup::Miss;
         };
-        let recently = i64::try_from(now().saturating_sub(USE_RESOLUTION)).unwrap_or(i64::MAX);
-        match self.first_absent(&action, recently) {
-            None => Lookup::Hit(action),
-            Some((port, why)) => Lookup::Missing { action, port, why },
+        match self.check(&action) {
+            Ok(()) => Lookup::Hit(action),
+            Err((port, why)) => Lookup::Missing { action, port, why },
         }
     }
 
-    /// The first output that can't be used, and why. Uses noted before `recently` are noted anew.
-    pub(crate) fn first_absent(&self, action: &Action, recently: i64) -> Option<(String, Absence)> {
-        action.outputs.iter().find_map(|output| {
-            let why = output
-                .artifact
-                .blobs()
-                .find_map(|blob| self.use_blob(blob, recently).err())?;
-            Some((output.port.clone(), why))
-        })
+    /// The action that was last published under `key`, whether its outputs are still there or not.
+    ///
+    /// With [`Cache::check`] the two halves of [`Cache::lookup`]: whoever looks up thousands of keys that depend on
+    /// each other recalls them one after the other, and checks them all in parallel.
+    pub fn recall(&self, key: &Key) -> Option<Action> {
+        self.log().get(key).as_ref().and_then(record::decode)
+    }
+
+    /// Checks that every blob is there with its size.
+    ///
+    /// # Errors
+    /// The first port with a blob that can't be used, and why.
+    pub fn check(&self, action: &Action) -> Result<(), (String, Absence)> {
+        let recently = i64::try_from(now().saturating_sub(USE_RESOLUTION)).unwrap_or(i64::MAX);
+        for output in &action.outputs {
+            for blob in output.artifact.blobs() {
+                self.use_blob(blob, recently)
+                    .map_err(|why| (output.port.clone(), why))?;
+            }
+        }
+        Ok(())
     }
 
     /// Checks that a blob is there, and notes the use unless one was noted since `recently`.

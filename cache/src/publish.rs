@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::fs::{self, File, Permissions};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -129,7 +129,9 @@ impl Cache {
             && together as u64 + size <= inline::MOST_TOGETHER
             && self.boot.is_some()
         {
-            let bytes = fs::read(&path).map_err(CacheError::io("read", &path))?;
+            let mut bytes = Vec::with_capacity(inline::MOST as usize);
+            file.read_to_end(&mut bytes)
+                .map_err(CacheError::io("read", &path))?;
             let blob = Blob {
                 digest: Digest::of(&bytes),
                 size: bytes.len() as u64,

@@ -97,7 +97,7 @@ impl Cache {
             .blobs
             .par_iter()
             .map(|stored| {
-                let corrupt = self.check(&stored.blob, &stored.path);
+                let corrupt = self.check_blob(&stored.blob, &stored.path);
                 let done = done.fetch_add(stored.blob.size, Ordering::Relaxed) + stored.blob.size;
                 progress(VerifyProgress { done, total });
                 corrupt
@@ -121,7 +121,7 @@ impl Cache {
             log.frames().filter(|(_, frame)| !frame.is_intact()).count() as u64;
         for action in log.live().iter().filter_map(record::decode) {
             report.actions += 1;
-            if let Some((port, why)) = self.first_absent(&action, i64::MIN) {
+            if let Err((port, why)) = self.check(&action) {
                 report.missing.push(MissingOutput {
                     key: action.key,
                     port,
@@ -141,12 +141,12 @@ impl Cache {
         let _shared = self.share()?;
         artifact
             .blobs()
-            .filter_map(|blob| self.check(blob, &self.blob_path(blob)).transpose())
+            .filter_map(|blob| self.check_blob(blob, &self.blob_path(blob)).transpose())
             .collect()
     }
 
     /// Rehashes one blob, and moves it away if it is corrupt.
-    fn check(&self, blob: &Blob, path: &Path) -> Result<Option<CorruptBlob>, CacheError> {
+    fn check_blob(&self, blob: &Blob, path: &Path) -> Result<Option<CorruptBlob>, CacheError> {
         let mut file = match File::open(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             opened => opened.map_err(CacheError::io("open", path))?,

@@ -52,10 +52,7 @@ impl Cache {
         };
         self.build_view(&new, listing)?;
         while let Err(error) = fs::rename(&new, &view) {
-            if !matches!(
-                error.kind(),
-                io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists
-            ) {
+            if !is_taken(&error) {
                 return Err(CacheError::io("rename a folder to", &view)(error));
             }
             if self.is_view(&view, listing)? {
@@ -68,7 +65,7 @@ impl Cache {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     return Err(CacheError::io("move a damaged view out of", &view)(error));
                 }
-                _ => drop(fs::remove_dir_all(&damaged)),
+                _ => drop(remove(&damaged)),
             }
         }
         Ok(view)
@@ -143,7 +140,7 @@ impl Cache {
             renamed => renamed.map_err(CacheError::io("rename a copy to", to)),
         });
         if renamed.is_err() {
-            let _ = fs::remove_dir_all(&temporary).or_else(|_| fs::remove_file(&temporary));
+            let _ = remove(&temporary);
         }
         renamed
     }
@@ -159,6 +156,11 @@ impl Cache {
     }
 }
 
+fn remove(path: &Path) -> io::Result<()> {
+    fs::remove_dir_all(path).or_else(|_| fs::remove_file(path))
+}
+
+/// Whether a rename failed because of what is at its goal.
 fn is_taken(error: &io::Error) -> bool {
     use io::ErrorKind::{AlreadyExists, DirectoryNotEmpty, IsADirectory, NotADirectory};
     matches!(
