@@ -4,5 +4,6 @@ pub mod cli;
 pub mod pipeline;
 pub mod plan;
 pub mod report;
+pub mod results;
 pub mod run;
 pub mod steps;

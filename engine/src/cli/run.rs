@@ -10,6 +10,7 @@ use super::console;
 use super::plan::print_plan;
 use super::workplace::{CacheArguments, PipelineArguments};
 use crate::plan::{Plan, Resolver, Selection};
+use crate::results;
 use crate::run::history::runs_folder;
 use crate::run::{History, Options, RunFolder, RunStatus, Setup, Summary, interrupt, run};
 
@@ -97,6 +98,11 @@ impl Run {
             cancelled: &cancelled,
         };
         let summary = run(&setup, plan)?;
+        if let Some(record) = history.read(&folder.id) {
+            results::write_report(&pipeline, &cache, &record)
+                .into_diagnostic()
+                .wrap_err_with(|| format!("writing the report {}", folder.report().display()))?;
+        }
         console.end(&pipeline, &cache, &summary, &folder);
         Ok(exit_code(&summary))
     }

@@ -37,6 +37,8 @@ pub struct Draft {
     pub key: Key,
     /// Its instances.
     pub instances: Vec<DraftInstance>,
+    /// What would feed the instances that could not be built, so that mistakes in it are found all the same.
+    pub unbuilt_feeds: Vec<Feed>,
 }
 
 /// An instance, not yet linked.
@@ -103,13 +105,28 @@ impl Builder<'_> {
     fn draft(&self, key: &Key, table: &Value, mistakes: &mut Mistakes) -> Draft {
         let axes = self.axes(key, table, mistakes);
         let combinations = axes.combinations();
-        let instances = combinations
-            .into_iter()
-            .filter_map(|coordinates| self.instance(key, table, coordinates, mistakes))
-            .collect();
+        let mut instances = Vec::with_capacity(combinations.len());
+        let mut unbuilt_feeds = Vec::new();
+        for coordinates in combinations {
+            match self.instance(key, table, &coordinates, mistakes) {
+                Some(instance) => instances.push(instance),
+                None => {
+                    let scope = self.scope(&coordinates, &[], false);
+                    let input = table
+                        .get("input")
+                        .map(|input| scope.fill(input, &mut Mistakes::default()));
+                    unbuilt_feeds.extend(
+                        input
+                            .into_iter()
+                            .flat_map(|input| read_feeds(&input, mistakes)),
+                    );
+                }
+            }
+        }
         Draft {
             key: key.clone(),
             instances,
+            unbuilt_feeds,
         }
     }
 
@@ -184,14 +201,14 @@ impl Builder<'_> {
         &self,
         key: &Key,
         table: &Value,
-        coordinates: Coordinates,
+        coordinates: &Coordinates,
         mistakes: &mut Mistakes,
     ) -> Option<DraftInstance> {
         let mut env = self.document.env.clone();
         if let Some(listed) = table.get("env") {
             env.extend(read_env(listed, mistakes));
         }
-        let scope = self.scope(&coordinates, &env, false);
+        let scope = self.scope(coordinates, &env, false);
         let filled = scope.fill(table, mistakes);
         let kind = find_kind(key, &filled, mistakes)?;
         let written = parameters_of(&filled, kind);
@@ -199,7 +216,7 @@ impl Builder<'_> {
             .get("input")
             .map(|input| read_feeds(input, mistakes))
             .unwrap_or_default();
-        let seed = self.seed(&filled, &coordinates, mistakes);
+        let seed = self.seed(&filled, coordinates, mistakes);
         let built = match kind.build(written.to_json()) {
             Ok(built) => built,
             Err(error) => {
@@ -209,7 +226,7 @@ impl Builder<'_> {
         };
         let parameters = if scope.used_env.get() {
             let masked = self
-                .scope(&coordinates, &env, true)
+                .scope(coordinates, &env, true)
                 .fill(table, &mut Mistakes::default());
             kind.build(parameters_of(&masked, kind).to_json())
                 .map_or(Json::Null, |built| built.canonical)
@@ -241,7 +258,7 @@ impl Builder<'_> {
         };
         Some(DraftInstance {
             name,
-            coordinates,
+            coordinates: coordinates.clone(),
             kind,
             parameters,
             seed,

@@ -30,6 +30,15 @@ pub fn link(drafts: Vec<Draft>, mistakes: &mut Mistakes) -> Linked {
         .enumerate()
         .map(|(at, draft)| (draft.key.name.as_str(), at))
         .collect();
+    for reference in drafts
+        .iter()
+        .flat_map(|draft| &draft.unbuilt_feeds)
+        .flat_map(|feed| &feed.from)
+    {
+        if !by_name.contains_key(reference.step.as_str()) {
+            mistakes.push(unknown_step(reference, &by_name));
+        }
+    }
     let Some(order) = order_of(&drafts, &by_name, mistakes) else {
         return Linked {
             steps: Vec::new(),
@@ -103,7 +112,10 @@ fn order_of(
     }
     for (at, draft) in drafts.iter().enumerate() {
         let feeds = draft.instances.iter().flat_map(|instance| &instance.feeds);
-        for reference in feeds.flat_map(|feed| &feed.from) {
+        for reference in feeds
+            .chain(&draft.unbuilt_feeds)
+            .flat_map(|feed| &feed.from)
+        {
             if let Some(&producer) = by_name.get(reference.step.as_str()) {
                 graph.update_edge(NodeIndex::new(producer), NodeIndex::new(at), ());
             }
@@ -256,16 +268,7 @@ impl Linker<'_> {
         mistakes: &mut Mistakes,
     ) {
         let Some(&at) = self.by_name.get(reference.step.as_str()) else {
-            let mistake = Mistake::new(
-                reference.span.clone(),
-                format!("there is no step `{}`", reference.step),
-            )
-            .label("unknown");
-            mistakes.push(mistake.near_miss(
-                &reference.step,
-                self.by_name.keys().copied(),
-                "steps",
-            ));
+            mistakes.push(unknown_step(reference, self.by_name));
             return;
         };
         let producers = &self.drafts[at].instances;
@@ -328,6 +331,12 @@ impl Linker<'_> {
             );
         }
     }
+}
+
+fn unknown_step(reference: &Reference, by_name: &HashMap<&str, usize>) -> Mistake {
+    let message = format!("there is no step `{}`", reference.step);
+    let mistake = Mistake::new(reference.span.clone(), message).label("unknown");
+    mistake.near_miss(&reference.step, by_name.keys().copied(), "steps")
 }
 
 /// The port that a feed means; for a step with one port of many artifacts, a name that is no port names the artifact.

@@ -14,3 +14,4 @@ pub use event::{Event, Listener, RunStatus};
 pub use folder::RunFolder;
 pub use history::{History, RunRecord, StepRecord};
 pub use scheduler::{Options, RunError, Setup, Summary, run};
+pub use worker::notes_of;

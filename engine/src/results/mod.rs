@@ -1,0 +1,10 @@
+//! What a run left, read for people: its graph, its tables and metrics, its report.
+
+pub mod artifact;
+mod environment;
+pub mod graph;
+mod headline;
+mod page;
+
+pub use headline::{Headline, headlines};
+pub use page::{page, write_report};
