@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 
-from engine_peer import csr, label_sets, one_hot, write_fixture
+from text_crate import csr, label_sets, one_hot, write_fixture
 from random_data import counts, multi_class, multi_label
 
 

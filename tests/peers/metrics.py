@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 from sklearn import metrics
 
-from engine_peer import label_sets, one_hot, write_fixture
+from text_crate import label_sets, one_hot, write_fixture
 
 
 def averages(truth, predicted, labels, average):

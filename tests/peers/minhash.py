@@ -5,9 +5,10 @@
 
 import itertools
 
+from datasketch import MinHash, MinHashLSH
 from datasketch.lsh import _optimal_param
 
-from engine_peer import write_fixture
+from text_crate import write_fixture
 from small_texts import TEXTS
 
 # Pairs that differ a little, beside texts that differ much.
@@ -31,6 +32,17 @@ def chars(text, size):
 
 def similarity(a, b):
     return len(a & b) / len(a | b) if a | b else 1.0
+
+
+def datasketch_pairs(sets, threshold=0.8, permutations=128):
+    """The candidate pairs of datasketch's MinHashLSH, each text asked before it is inserted."""
+    lsh = MinHashLSH(threshold=threshold, num_perm=permutations)
+    units = ([" ".join(shingle).encode() for shingle in shingles] for shingles in sets)
+    pairs = set()
+    for row, signature in enumerate(MinHash.generator(units, num_perm=permutations)):
+        pairs.update((earlier, row) for earlier in lsh.query(signature))
+        lsh.insert(row, signature, check_duplication=False)
+    return pairs
 
 
 def main():

@@ -8,7 +8,7 @@ import warnings
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import MultinomialNB
 
-from engine_peer import csr, label_sets, one_hot, write_fixture
+from text_crate import csr, label_sets, one_hot, write_fixture
 from random_data import counts, multi_class, multi_label
 
 

@@ -15,9 +15,12 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import MultinomialNB
 
 import stratify
-from engine_peer import ask, binary, csr, label_sets, labelled, matrix, one_hot, read_issues, to_scipy
+from minhash import datasketch_pairs, similarity
+from minhash import words as shingles_of_words
+from text_crate import ask, binary, csr, label_sets, labelled, matrix, one_hot, read_issues, to_scipy
 
 FRACTIONS = [0.5, 0.25, 0.25]
+THRESHOLD = 0.8
 failed = []
 
 
@@ -25,6 +28,10 @@ def check(name, passed, detail=""):
     print(f"{'ok    ' if passed else 'FAILED'} {name} {detail}")
     if not passed:
         failed.append(name)
+
+
+def shingles(text):
+    return shingles_of_words(text, 3)
 
 
 def vectorizers(peer, texts):
@@ -186,12 +193,54 @@ def splits(peer, y, names):
         check(f"iterative split, {what}, ten seeds", mine <= peers, f"{mine:.5f}, peer {peers:.5f}")
 
 
+def near_duplicates(peer, texts):
+    texts, planted = plant(texts)
+    sets = [shingles(text) for text in texts]
+
+    def verdict(pairs):
+        false = sum(similarity(sets[a], sets[b]) < THRESHOLD for a, b in pairs)
+        return len(planted & pairs) / len(planted), false
+
+    params = {"threshold": THRESHOLD, "shingle_size": 3, "permutations": 128}
+    reply = ask(peer, "near", texts=texts, params=params, threads=2)
+    cluster = {row: row for row in reply["kept"]}
+    cluster.update((d["removed"], d["kept"]) for d in reply["duplicates"])
+    found = sum(cluster[a] == cluster[b] for a, b in planted) / len(planted)
+    direct = {(d["kept"], d["removed"]) for d in reply["duplicates"] if d["similarity"] >= THRESHOLD}
+    linked = len(reply["duplicates"]) - len(direct)
+    peer_found, peer_false = verdict(datasketch_pairs(sets))
+    detail = f"{found:.4f} of {len(planted)} planted, {linked} removed through links; datasketch {peer_found:.4f}"
+    check("near duplicates: planted ones found", found >= 0.95, detail)
+    ours_false = verdict(direct)[1]
+    check("near duplicates: false pairs", ours_false <= peer_false, f"{ours_false}, datasketch {peer_false}")
+
+
+def plant(texts):
+    """Adds to every tenth long text a copy with words exchanged, as similar as can be but at least THRESHOLD."""
+    rng = np.random.default_rng(0)
+    texts, planted = list(dict.fromkeys(texts)), set()
+    for row in range(0, len(texts), 10):
+        words = texts[row].split()
+        if not 30 <= len(words) <= 2000:
+            continue
+        original, copy = shingles(texts[row]), list(words)
+        for place in rng.permutation(len(words)):
+            changed = copy[:place] + [f"new{place}"] + copy[place + 1 :]
+            if similarity(original, shingles(" ".join(changed))) < THRESHOLD:
+                break
+            copy = changed
+        planted.add((row, len(texts)))
+        texts.append(" ".join(copy))
+    return texts, planted
+
+
 def main():
     peer = binary()
     texts, labels = read_issues(sys.argv[1])
     check("labelled rows", sum(map(bool, labels)) == 1657)
     check("exact duplicates", len(texts) - len(set(texts)) == 71)
     vectorizers(peer, texts)
+    near_duplicates(peer, texts)
     texts, y, names = labelled(texts, labels)
     print(f"{len(texts)} labelled rows, {len(names)} labels")
     splits(peer, y, names)

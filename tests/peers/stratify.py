@@ -6,7 +6,7 @@
 import numpy as np
 from skmultilearn.model_selection import IterativeStratification
 
-from engine_peer import label_sets, write_fixture
+from text_crate import label_sets, write_fixture
 
 FRACTIONS = [0.5, 0.25, 0.25]
 SEEDS = list(range(10))

@@ -8,7 +8,7 @@ import unicodedata
 
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
-from engine_peer import csr, write_fixture
+from text_crate import csr, write_fixture
 from small_texts import OTHERS, TEXTS
 
 TF_IDF = {"use_idf": True, "smooth_idf": True, "sublinear_tf": False, "norm": "l2"}
