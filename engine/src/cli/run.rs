@@ -73,6 +73,7 @@ impl Run {
         let folder = RunFolder::create(
             &runs_folder(&pipeline.root),
             &pipeline.name,
+            &pipeline.text,
             jiff::Timestamp::now(),
         )
         .into_diagnostic()

@@ -12,8 +12,13 @@ pub struct RunFolder {
 }
 
 impl RunFolder {
-    /// Makes a new folder below `runs`, named after the moment and the pipeline.
-    pub fn create(runs: &Path, pipeline: &str, now: jiff::Timestamp) -> io::Result<RunFolder> {
+    /// Makes a new folder below `runs`, named after the moment and the pipeline, with a copy of the pipeline's text.
+    pub fn create(
+        runs: &Path,
+        pipeline: &str,
+        text: &str,
+        now: jiff::Timestamp,
+    ) -> io::Result<RunFolder> {
         std::fs::create_dir_all(runs)?;
         let moment = now.strftime("%Y%m%d-%H%M%S").to_string();
         for count in 1.. {
@@ -23,7 +28,11 @@ impl RunFolder {
             };
             let path = runs.join(&id);
             match std::fs::create_dir(&path) {
-                Ok(()) => return Ok(RunFolder { id, path }),
+                Ok(()) => {
+                    let folder = RunFolder { id, path };
+                    std::fs::write(folder.pipeline(), text)?;
+                    return Ok(folder);
+                }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists && count < 1000 => {}
                 Err(error) => return Err(error),
             }

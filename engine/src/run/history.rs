@@ -115,7 +115,7 @@ impl History {
             .filter_map(|entry| entry.file_name().into_string().ok())
             .filter(|id| pipeline_of(id).is_some())
             .collect();
-        ids.sort_by(|a, b| b.cmp(a));
+        ids.sort_by_cached_key(|id| std::cmp::Reverse(moment_of(id)));
         ids
     }
 
@@ -179,6 +179,15 @@ pub fn pipeline_of(id: &str) -> Option<&str> {
                 .all(|byte| byte.is_ascii_digit() || byte == b'.')
     };
     (digits(date) && digits(time)).then(|| parts.next())?
+}
+
+/// What orders runs: date, time, and which one of that second.
+fn moment_of(id: &str) -> (String, u32) {
+    let mut parts = id.splitn(3, '-');
+    let date = parts.next().unwrap_or_default();
+    let time = parts.next().unwrap_or_default();
+    let (time, count) = time.split_once('.').unwrap_or((time, "1"));
+    (format!("{date}-{time}"), count.parse().unwrap_or(1))
 }
 
 /// The manifests that the steps of a pipeline had, looked up in its newest runs when first asked for.
