@@ -8,7 +8,13 @@ mod command;
 pub mod context;
 pub mod error;
 pub mod kind;
+mod load;
+mod map_labels;
 pub mod port;
+mod split;
+#[cfg(test)]
+mod testing;
+mod words;
 
 use std::path::{Path, PathBuf};
 
@@ -20,7 +26,12 @@ pub use port::{Arity, InputPort, OutputPort, PortType};
 
 /// Every kind that a pipeline can name.
 pub fn kinds() -> &'static [Kind] {
-    static KINDS: [Kind; 1] = [Kind::of::<command::Command>()];
+    static KINDS: [Kind; 4] = [
+        Kind::of::<command::Command>(),
+        Kind::of::<load::Load>(),
+        Kind::of::<map_labels::MapLabels>(),
+        Kind::of::<split::Split>(),
+    ];
     &KINDS
 }
 
