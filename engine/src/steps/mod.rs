@@ -6,12 +6,15 @@
 pub mod check;
 mod command;
 pub mod context;
+mod dedupe;
 pub mod error;
 pub mod kind;
 mod load;
 mod map_labels;
 pub mod port;
+mod slices;
 mod split;
+mod stats;
 #[cfg(test)]
 mod testing;
 mod words;
@@ -26,11 +29,15 @@ pub use port::{Arity, InputPort, OutputPort, PortType};
 
 /// Every kind that a pipeline can name.
 pub fn kinds() -> &'static [Kind] {
-    static KINDS: [Kind; 4] = [
+    static KINDS: [Kind; 8] = [
         Kind::of::<command::Command>(),
         Kind::of::<load::Load>(),
         Kind::of::<map_labels::MapLabels>(),
+        Kind::of::<dedupe::Exact>(),
+        Kind::of::<dedupe::Near>(),
+        Kind::of::<stats::Stats>(),
         Kind::of::<split::Split>(),
+        Kind::of::<slices::Slices>(),
     ];
     &KINDS
 }
