@@ -82,6 +82,11 @@ pub trait Step: Send + Sync {
         Ok(Vec::new())
     }
 
+    /// Whether its outputs hold the paths of these files, so that renaming one is a change.
+    fn names_files(&self) -> bool {
+        false
+    }
+
     /// What it needs while it runs.
     fn resources(&self) -> Resources {
         Resources::default()

@@ -156,6 +156,10 @@ impl Step for Load {
         Ok(files)
     }
 
+    fn names_files(&self) -> bool {
+        self.file_column.is_some()
+    }
+
     fn resources(&self) -> Resources {
         Resources {
             cores: usize::MAX,
