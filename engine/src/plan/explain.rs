@@ -3,6 +3,7 @@
 use serde_json::Value as Json;
 
 use super::Manifest;
+use super::manifest::ManifestFile;
 
 /// Knows what a step was the last time.
 pub trait Previous {
@@ -97,16 +98,16 @@ fn explain_files(old: &Manifest, new: &Manifest, differences: &mut Vec<String>) 
         match old.files.iter().find(|other| other.path == file.path) {
             Some(other) if other.digest == file.digest => {}
             Some(_) => differences.push(format!("file {} changed", file.path)),
-            None if old.files.iter().any(|other| other.digest == file.digest) => {}
+            None if !new.names_files
+                && old.files.iter().any(|other| other.digest == file.digest) => {}
             None => differences.push(format!("file {} is new", file.path)),
         }
     }
     for file in &old.files {
-        if new
-            .files
-            .iter()
-            .all(|other| other.path != file.path && other.digest != file.digest)
-        {
+        let is_read = |other: &ManifestFile| {
+            other.path == file.path || (!new.names_files && other.digest == file.digest)
+        };
+        if !new.files.iter().any(is_read) {
             differences.push(format!("file {} is no longer read", file.path));
         }
     }

@@ -25,6 +25,9 @@ pub struct Manifest {
     /// Files outside the pipeline, sorted by path.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<ManifestFile>,
+    /// Whether the outputs hold the files' paths.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub names_files: bool,
     /// Environment variables that a command sees: name and digest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<(String, String)>,
@@ -52,7 +55,8 @@ pub struct ManifestFile {
 }
 
 impl Manifest {
-    /// The key: a digest of everything above but the files' paths, which matter only where a parameter holds them.
+    /// The key: a digest of everything above but the files' paths, which matter only where a parameter or an output
+    /// holds them.
     pub fn key(&self) -> Key {
         let mut hasher = Hasher::new("step");
         hasher
@@ -76,6 +80,9 @@ impl Manifest {
         hasher.list(self.files.len());
         for file in &self.files {
             hasher.digest(&file.digest);
+            if self.names_files {
+                hasher.str(&file.path);
+            }
         }
         hasher.list(self.env.len());
         for (name, digest) in &self.env {

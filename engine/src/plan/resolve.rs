@@ -119,6 +119,7 @@ impl<'a> Resolver<'a> {
             seed: instance.work.seeded().then_some(instance.seed),
             inputs,
             files,
+            names_files: instance.work.names_files(),
             env,
         })
     }

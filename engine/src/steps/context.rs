@@ -72,6 +72,11 @@ impl Context<'_> {
         self.cancelled.load(Ordering::Relaxed)
     }
 
+    /// Threads for work on texts, which report progress in rows and stop when the run is interrupted.
+    pub fn workers(&self) -> text::Workers<'_> {
+        text::Workers::new(self.threads).with_hook(self)
+    }
+
     /// Says something about the result in half a line, kept with it: `7,187 rows, 71 duplicates removed`.
     pub fn note(&self, text: impl Into<String>) {
         if let Ok(mut notes) = self.notes.lock() {
@@ -159,6 +164,16 @@ impl Context<'_> {
         self.outputs
             .iter()
             .filter(move |output| output.port_type == port_type)
+    }
+}
+
+impl text::Hook for Context<'_> {
+    fn progress(&self, done: usize, total: usize) {
+        self.progress.update(done as u64, total as u64, "rows");
+    }
+
+    fn cancelled(&self) -> bool {
+        self.is_cancelled()
     }
 }
 

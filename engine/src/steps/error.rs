@@ -69,6 +69,15 @@ impl From<cache::CacheError> for StepError {
     }
 }
 
+impl From<text::Error> for StepError {
+    fn from(error: text::Error) -> StepError {
+        match error {
+            text::Error::Cancelled { .. } => StepError::Cancelled,
+            other => StepError::new(other.to_string()),
+        }
+    }
+}
+
 impl From<table::TableError> for StepError {
     fn from(error: table::TableError) -> StepError {
         match error {

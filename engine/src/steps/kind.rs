@@ -18,6 +18,8 @@ pub trait StepKind: Step + DeserializeOwned + Serialize + JsonSchema + 'static {
     const OP: &'static str;
     /// The value of `method`, for ops that have several.
     const METHOD: Option<&'static str> = None;
+    /// Whether the op means this method where a file names none.
+    const DEFAULT_METHOD: bool = false;
     /// Raised whenever the same parameters and inputs give other bytes than before.
     const VERSION: u32;
 }
@@ -28,6 +30,8 @@ pub struct Kind {
     pub op: &'static str,
     /// The value of `method`, if the op has several.
     pub method: Option<&'static str>,
+    /// Whether the op means this method where a file names none.
+    pub default_method: bool,
     /// The version that is part of every key.
     pub version: u32,
     schema: fn() -> Json,
@@ -49,6 +53,7 @@ impl Kind {
         Kind {
             op: K::OP,
             method: K::METHOD,
+            default_method: K::DEFAULT_METHOD,
             version: K::VERSION,
             schema: || serde_json::to_value(schemars::schema_for!(K)).unwrap_or(Json::Bool(true)),
             schema_once: OnceLock::new(),

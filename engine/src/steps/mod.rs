@@ -6,9 +6,18 @@
 pub mod check;
 mod command;
 pub mod context;
+mod dedupe;
 pub mod error;
 pub mod kind;
+mod load;
+mod map_labels;
 pub mod port;
+mod slices;
+mod split;
+mod stats;
+#[cfg(test)]
+mod testing;
+mod words;
 
 use std::path::{Path, PathBuf};
 
@@ -20,7 +29,16 @@ pub use port::{Arity, InputPort, OutputPort, PortType};
 
 /// Every kind that a pipeline can name.
 pub fn kinds() -> &'static [Kind] {
-    static KINDS: [Kind; 1] = [Kind::of::<command::Command>()];
+    static KINDS: [Kind; 8] = [
+        Kind::of::<command::Command>(),
+        Kind::of::<load::Load>(),
+        Kind::of::<map_labels::MapLabels>(),
+        Kind::of::<dedupe::Exact>(),
+        Kind::of::<dedupe::Near>(),
+        Kind::of::<stats::Stats>(),
+        Kind::of::<split::Split>(),
+        Kind::of::<slices::Slices>(),
+    ];
     &KINDS
 }
 
@@ -62,6 +80,11 @@ pub trait Step: Send + Sync {
     /// The files outside the pipeline that it reads; their content is part of the key. Paths are relative to `root`.
     fn files(&self, _root: &Path) -> Result<Vec<PathBuf>, check::Problem> {
         Ok(Vec::new())
+    }
+
+    /// Whether its outputs hold the paths of these files, so that renaming one is a change.
+    fn names_files(&self) -> bool {
+        false
     }
 
     /// What it needs while it runs.
