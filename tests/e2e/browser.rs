@@ -102,7 +102,7 @@ pub fn available() -> bool {
 }
 
 /// Opens the HTML file at `path` at desktop and phone width, light and dark, and looks at what happens. If
-/// `ENGINE_SCREENSHOTS` names a directory, pictures of the views are left there.
+/// `ENGINE_SCREENSHOTS` names a directory, the page and pictures of its views are left there.
 pub fn check_page(path: &Path) -> Result<PageChecks> {
     let path = path.canonicalize()?;
     let mut browser = Browser::start()?;
@@ -115,6 +115,10 @@ pub fn check_page(path: &Path) -> Result<PageChecks> {
             browser.resize(width, height, mobile, scheme)?;
             views.push(browser.view(name, &path, width)?);
             if let Ok(directory) = std::env::var("ENGINE_SCREENSHOTS") {
+                std::fs::copy(
+                    &path,
+                    Path::new(&directory).join(path.file_name().unwrap_or_default()),
+                )?;
                 let stem = path
                     .file_stem()
                     .map(|stem| stem.to_string_lossy().into_owned())

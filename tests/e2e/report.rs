@@ -3,22 +3,26 @@
 mod browser;
 mod sample;
 
+use std::error::Error;
+
 use engine::report::page::Page;
 
-fn check(name: &str, page: &Page) -> browser::PageChecks {
-    let directory = tempfile::tempdir().unwrap();
+type Checked = Result<(), Box<dyn Error>>;
+
+fn check(name: &str, page: &Page) -> Result<browser::PageChecks, Box<dyn Error>> {
+    let directory = tempfile::tempdir()?;
     let path = directory.path().join(format!("{name}.html"));
-    std::fs::write(&path, page.render()).unwrap();
-    browser::check_page(&path).unwrap()
+    std::fs::write(&path, page.render())?;
+    browser::check_page(&path)
 }
 
 #[test]
-fn a_rich_report_works_at_desktop_and_phone_width_in_both_schemes() {
+fn a_rich_report_works_at_desktop_and_phone_width_in_both_schemes() -> Checked {
     if !browser::available() {
-        return;
+        return Ok(());
     }
     let page = sample::rich();
-    let checks = check("rich", &page);
+    let checks = check("rich", &page)?;
     assert!(checks.problems().is_empty(), "{}", browser::report(&checks));
     assert_eq!(checks.views.len(), 4);
     for view in &checks.views {
@@ -31,37 +35,40 @@ fn a_rich_report_works_at_desktop_and_phone_width_in_both_schemes() {
         assert_eq!(view.collapsibles.len(), page.steps.len(), "{}", view.name);
         assert_eq!(view.sorts, Some(true), "{}", view.name);
     }
+    Ok(())
 }
 
 #[test]
-fn a_report_of_one_step_works() {
+fn a_report_of_one_step_works() -> Checked {
     if !browser::available() {
-        return;
+        return Ok(());
     }
-    let checks = check("tiny", &sample::tiny());
+    let checks = check("tiny", &sample::tiny())?;
     assert!(checks.problems().is_empty(), "{}", browser::report(&checks));
+    Ok(())
 }
 
 #[test]
-fn an_empty_report_works() {
+fn an_empty_report_works() -> Checked {
     if !browser::available() {
-        return;
+        return Ok(());
     }
-    let checks = check("empty", &Page::default());
+    let checks = check("empty", &Page::default())?;
     assert!(checks.problems().is_empty(), "{}", browser::report(&checks));
+    Ok(())
 }
 
 #[test]
-fn a_page_that_misbehaves_is_found_out() {
+fn a_page_that_misbehaves_is_found_out() -> Checked {
     if !browser::available() {
-        return;
+        return Ok(());
     }
-    let directory = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir()?;
     let path = directory.path().join("bad.html");
     let page = "<!doctype html><title>bad</title><link rel=\"icon\" href=\"data:,\"><p style=\"width:2000px\">wide</p>\
                 <script>console.warn('careful'); fetch('http://127.0.0.1:9/x').catch(() => {}); undefined.x</script>";
-    std::fs::write(&path, page).unwrap();
-    let problems = browser::check_page(&path).unwrap().problems();
+    std::fs::write(&path, page)?;
+    let problems = browser::check_page(&path)?.problems();
     for expected in [
         "careful",
         "requests http://127.0.0.1:9/x",
@@ -73,4 +80,5 @@ fn a_page_that_misbehaves_is_found_out() {
             "{expected}: {problems:#?}"
         );
     }
+    Ok(())
 }

@@ -40,6 +40,9 @@ const GAP: &str = "  ";
 /// Columns are not cut below this width, unless they are narrower by nature.
 const LEAST: usize = 8;
 
+/// A cell of more characters than this may take several lines in HTML.
+const LONG: usize = 60;
+
 impl Column {
     /// A column of texts.
     pub fn text(name: impl Into<String>) -> Self {
@@ -179,10 +182,18 @@ impl TextTable {
         for row in &self.rows {
             out.push_str("<tr>");
             for column in 0..count {
-                push(
-                    &mut out,
-                    format_args!("<td{}>{}</td>", class(column), escaped(cell(row, column))),
-                );
+                let text = cell(row, column);
+                if text.chars().nth(LONG).is_some() {
+                    push(
+                        &mut out,
+                        format_args!("<td class=\"long\"><div>{}</div></td>", escaped(text)),
+                    );
+                } else {
+                    push(
+                        &mut out,
+                        format_args!("<td{}>{}</td>", class(column), escaped(text)),
+                    );
+                }
             }
             out.push_str("</tr>");
         }
@@ -401,6 +412,13 @@ dataset…      –    9
         let html = table.to_html();
         roxmltree::Document::parse(&html).unwrap();
         assert!(html.contains("<td>&lt;script&gt;</td><td class=\"number\">1</td><td class=\"number\">2</td><td>beyond</td>"));
+    }
+
+    #[test]
+    fn a_long_cell_may_wrap() {
+        let mut table = TextTable::new([Column::text("text")]);
+        table.rows = vec![vec!["x".repeat(60)], vec!["x".repeat(61)]];
+        assert_eq!(table.to_html().matches("<td class=\"long\">").count(), 1);
     }
 
     proptest! {

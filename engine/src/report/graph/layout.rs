@@ -57,7 +57,7 @@ pub(super) struct Way {
 }
 
 /// Least room between two ranks.
-const RANK_GAP: f64 = 40.0;
+const RANK_GAP: f64 = 34.0;
 /// Room for an arrowhead behind a label.
 pub(super) const ARROW: f64 = 9.0;
 /// Room across for a bend.
@@ -169,13 +169,13 @@ fn columns(
         let label = input.edges[*edge].label.along;
         let to = rank[input.edges[*edge].to];
         room[to] = room[to].max(if label > 0.0 {
-            label + ARROW + 18.0
+            label + ARROW + 12.0
         } else {
             0.0
         });
         for pair in path.windows(2) {
             let climb = (across[pair[0]] - across[pair[1]]).abs();
-            room[rank[pair[1]]] = room[rank[pair[1]]].max((climb * 0.12).min(48.0) + 24.0);
+            room[rank[pair[1]]] = room[rank[pair[1]]].max((climb * 0.1).min(40.0) + 26.0);
         }
     }
     let mut along = 0.0;

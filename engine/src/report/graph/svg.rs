@@ -13,7 +13,7 @@ const NODE_HEIGHT: f64 = 46.0;
 const NAME: f64 = 13.0;
 const SMALL: f64 = 11.0;
 /// Left of a node's text: the sign of its state.
-const TEXT_LEFT: f64 = 34.0;
+const TEXT_LEFT: f64 = 33.0;
 const WIDEST_TEXT: f64 = 170.0;
 const LABEL_HEIGHT: f64 = 15.0;
 
@@ -248,7 +248,7 @@ impl View {
 fn node_width(node: &Node) -> f64 {
     let name = text_width(&node.name, NAME * 1.06).min(WIDEST_TEXT);
     let text = name.max(text_width(&second_line(node), SMALL).min(WIDEST_TEXT));
-    (TEXT_LEFT + text + 12.0).max(96.0)
+    (TEXT_LEFT + text + 12.0).max(84.0)
 }
 
 fn second_line(node: &Node) -> String {

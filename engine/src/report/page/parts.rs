@@ -4,7 +4,7 @@ use super::{Page, Section, toml};
 use crate::report::graph::Orientation;
 use crate::report::markup::{escaped, push};
 use crate::report::number;
-use crate::report::svg::style_element;
+use crate::report::svg::{natural_width, style_element};
 
 pub(super) fn graph(page: &Page) -> Section {
     let mut body = String::new();
@@ -13,13 +13,14 @@ pub(super) fn graph(page: &Page) -> Section {
             ("across", Orientation::LeftToRight),
             ("down", Orientation::TopToBottom),
         ] {
+            let svg = page.graph.to_linked_svg(orientation);
             push(
                 &mut body,
                 format_args!(
-                    "<div class=\"graph {class} scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Graph of the steps\">{}</div>\n",
-                    page.graph
-                        .to_linked_svg(orientation)
-                        .replacen(style_element(), "", 1)
+                    "<div class=\"graph {class} scroll\" style=\"--natural:{:.0}px\" tabindex=\"0\" role=\"region\" \
+                     aria-label=\"Graph of the steps\">{}</div>\n",
+                    natural_width(&svg),
+                    svg.replacen(style_element(), "", 1)
                 ),
             );
         }

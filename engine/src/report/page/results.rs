@@ -3,7 +3,7 @@
 use super::{Drawing, Figure, Page, Section};
 use crate::report::markup::{escaped, push, step_anchor};
 use crate::report::number;
-use crate::report::svg::style_element;
+use crate::report::svg::{natural_width, style_element};
 
 /// Drawings wider than this take a row of their own.
 const HALF_ROW: f64 = 700.0;
@@ -109,16 +109,6 @@ fn push_figure(body: &mut String, figure: &Figure) {
         push(body, format_args!(" {}", escaped(&figure.note)));
     }
     body.push_str("</figcaption></figure>\n");
-}
-
-/// The width that the root element of `svg` states.
-fn natural_width(svg: &str) -> f64 {
-    let stated = svg
-        .split_once(" width=\"")
-        .and_then(|(_, rest)| rest.split_once('"'));
-    stated
-        .and_then(|(width, _)| width.parse().ok())
-        .unwrap_or(0.0)
 }
 
 fn data_uri(svg: &str) -> String {

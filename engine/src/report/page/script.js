@@ -38,6 +38,12 @@
   addEventListener("hashchange", open);
   open();
 
+  // A graph wider than a phone shows its first step at first.
+  for (const graph of document.querySelectorAll(".graph.down")) {
+    const [node, frame] = [graph.querySelector(".box"), graph].map((element) => element.getBoundingClientRect());
+    graph.scrollLeft = node.left + node.width / 2 - frame.left - frame.width / 2;
+  }
+
   for (const button of document.querySelectorAll(".copy")) {
     if (!navigator.clipboard) continue;
     button.hidden = false;

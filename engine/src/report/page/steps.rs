@@ -95,7 +95,7 @@ fn push_step(out: &mut String, step: &Step, span: Duration) {
         .flat_map(|instance| &instance.outputs)
         .map(|output| output.bytes)
         .sum();
-    push_figures(out, wall, peak, bytes, "span");
+    push_figures(out, wall, peak, bytes, Cells::Row);
     out.push_str("</summary><div class=\"inside\">");
     push_inside(out, step, span);
     out.push_str("</div></details>\n");
@@ -142,7 +142,6 @@ fn counts(step: &Step) -> Vec<(State, usize)> {
 
 /// When the instances ran, as bars along the duration of the run.
 fn push_track(out: &mut String, instances: &[Instance], span: Duration) {
-    out.push_str("<span class=\"track\" aria-hidden=\"true\">");
     let percent = |duration: Duration| {
         if span.is_zero() {
             0.0
@@ -151,6 +150,15 @@ fn push_track(out: &mut String, instances: &[Instance], span: Duration) {
         }
     };
     let ran = |instance: &&Instance| matches!(instance.state, State::Run | State::Failed);
+    let class = if instances.iter().any(|instance| ran(&instance)) {
+        "track"
+    } else {
+        "track missing"
+    };
+    push(
+        out,
+        format_args!("<span class=\"{class}\" aria-hidden=\"true\">"),
+    );
     for instance in instances.iter().filter(ran).take(LISTED) {
         push(
             out,
@@ -167,30 +175,40 @@ fn push_track(out: &mut String, instances: &[Instance], span: Duration) {
     out.push_str("</span>");
 }
 
-fn push_figures(out: &mut String, wall: Duration, peak: Option<u64>, bytes: u64, tag: &str) {
-    let wall = if wall.is_zero() {
-        MISSING.to_owned()
-    } else {
-        number::duration(wall)
-    };
-    let peak = peak.map_or(MISSING.to_owned(), number::bytes);
-    let bytes = if bytes == 0 {
-        MISSING.to_owned()
-    } else {
-        number::bytes(bytes)
-    };
-    for (label, value) in [
-        ("Wall time", wall),
-        ("Peak memory", peak),
-        ("Output", bytes),
-    ] {
-        push(
-            out,
-            format_args!(
-                "<{tag} class=\"number\"><span class=\"label\">{label} </span>{value}</{tag}>"
+/// Wall time, peak memory and size of the outputs, as cells of a table or, with their names for where there is no
+/// header, of a row.
+fn push_figures(out: &mut String, wall: Duration, peak: Option<u64>, bytes: u64, cells: Cells) {
+    let figures = [
+        (
+            "Wall time",
+            (!wall.is_zero()).then(|| number::duration(wall)),
+        ),
+        ("Peak memory", peak.map(number::bytes)),
+        ("Output", (bytes > 0).then(|| number::bytes(bytes))),
+    ];
+    for (label, figure) in figures {
+        let class = if figure.is_some() {
+            "number"
+        } else {
+            "number missing"
+        };
+        let value = figure.unwrap_or_else(|| MISSING.to_owned());
+        match cells {
+            Cells::Table => push(out, format_args!("<td class=\"{class}\">{value}</td>")),
+            Cells::Row => push(
+                out,
+                format_args!(
+                    "<span class=\"{class}\"><span class=\"label\">{label} </span>{value}</span>"
+                ),
             ),
-        );
+        }
     }
+}
+
+#[derive(Clone, Copy)]
+enum Cells {
+    Table,
+    Row,
 }
 
 fn push_inside(out: &mut String, step: &Step, span: Duration) {
@@ -260,7 +278,13 @@ fn push_instances(out: &mut String, step: &Step, span: Duration) {
         push_track(out, std::slice::from_ref(instance), span);
         out.push_str("</td>");
         let bytes = instance.outputs.iter().map(|output| output.bytes).sum();
-        push_figures(out, instance.wall, instance.peak_memory, bytes, "td");
+        push_figures(
+            out,
+            instance.wall,
+            instance.peak_memory,
+            bytes,
+            Cells::Table,
+        );
         out.push_str("</tr>");
     }
     out.push_str("</tbody></table></div>");

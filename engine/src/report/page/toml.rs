@@ -48,19 +48,20 @@ fn push_token(out: &mut String, kind: Kind, text: &str) {
         None => push(out, format_args!("{}", escaped(text))),
         Some(class) => {
             push(out, format_args!("<span class=\"{class}\">"));
-            push_references(out, kind, text);
+            match kind {
+                Kind::Text => push_references(out, text),
+                _ => push(out, format_args!("{}", escaped(text))),
+            }
             out.push_str("</span>");
         }
     }
 }
 
 /// Marks `${...}` within a string.
-fn push_references(out: &mut String, kind: Kind, mut text: &str) {
-    while kind == Kind::Text {
-        let Some(start) = text.find("${") else { break };
-        let Some(length) = text[start..].find('}') else {
-            break;
-        };
+fn push_references(out: &mut String, mut text: &str) {
+    while let Some(start) = text.find("${")
+        && let Some(length) = text[start..].find('}')
+    {
         let (before, rest) = text.split_at(start);
         let (reference, after) = rest.split_at(length + 1);
         push(

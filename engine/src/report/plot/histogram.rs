@@ -213,7 +213,7 @@ impl Histogram {
         rows.iter()
             .flatten()
             .max()
-            .map_or(0.0, |row| 14.0 * (row + 1) as f64 + 10.0)
+            .map_or(4.0, |row| 14.0 * (row + 1) as f64 + 10.0)
     }
 }
 

@@ -37,7 +37,7 @@ pub struct Panel {
 impl LineChart {
     /// The chart as an SVG file.
     pub fn to_svg(&self) -> String {
-        let wide = if self.panels.len() > 1 { 920.0 } else { 640.0 };
+        let wide = if self.panels.len() > 1 { 1080.0 } else { 640.0 };
         frame::render(&self.title, wide, |width| self.draw(width))
     }
 
@@ -85,6 +85,7 @@ impl LineChart {
                 .collect();
             let drawn = Axes {
                 heading: &panel.title,
+                headroom: 0.0,
                 x_label: &self.x_label,
                 x_scale: self.x_scale,
                 x_range,

@@ -13,6 +13,8 @@ const LINE: f64 = 14.0;
 /// What a panel draws and where; `series` pairs each line with the index of its look.
 pub(super) struct Axes<'a> {
     pub heading: &'a str,
+    /// Room between the heading and the plot.
+    pub headroom: f64,
     pub x_label: &'a str,
     pub x_scale: Scale,
     pub x_range: (f64, f64),
@@ -76,6 +78,7 @@ impl Axes<'_> {
             );
             top += 26.0;
         }
+        top += self.headroom;
         let tick_width = self
             .y_ticks
             .iter()

@@ -6,6 +6,9 @@ use super::panel::{Axes, Curve, EndLabels};
 use super::{Series, Unit, legend};
 use crate::report::svg::{Anchor, Sketch, number, text_width};
 
+/// Size at which semi-bold text of 12 pixels is as wide as regular text.
+const BOLD: f64 = 12.8;
+
 /// Level curves of a score over a setting, such as F1 over the decision threshold.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SweepChart {
@@ -74,6 +77,7 @@ impl SweepChart {
         let series: Vec<(usize, &Series)> = self.series.iter().enumerate().collect();
         let drawn = Axes {
             heading: if names.len() == 1 { names[0] } else { "" },
+            headroom: if chosen.is_some() { 22.0 } else { 0.0 },
             x_label: &self.x_label,
             x_scale: Scale::Linear,
             x_range,
@@ -96,7 +100,7 @@ impl SweepChart {
 
         if let Some(choice) = chosen {
             let (x, y) = (drawn.x.pixel(choice.x), drawn.y.pixel(choice.y));
-            canvas.line("choice-line", (x, drawn.y.start), (x, drawn.y.end));
+            canvas.line("choice-line", (x, drawn.y.start), (x, drawn.y.end - 5.0));
             canvas.titled(&choice.label, |canvas| {
                 canvas.push(format_args!(
                     "<circle class=\"choice\" cx=\"{}\" cy=\"{}\" r=\"5.5\"/>",
@@ -104,21 +108,14 @@ impl SweepChart {
                     number(y)
                 ));
             });
-            let room = text_width(&choice.label, 12.6) + 12.0;
-            let (anchor, text_x) = if x + room < drawn.x.end + 10.0 {
-                (Anchor::Start, x + 9.0)
-            } else if x - room > drawn.x.start - 10.0 {
-                (Anchor::End, x - 9.0)
-            } else {
-                (Anchor::Middle, (drawn.x.start + drawn.x.end) / 2.0)
-            };
-            // Under the curve, where the curve is not: it peaks at the chosen point.
-            let text_y = if drawn.y.start - y > 40.0 {
-                drawn.y.start - 10.0
-            } else {
-                drawn.y.end + 14.0
-            };
-            canvas.text("strong halo", (text_x, text_y), anchor, &choice.label);
+            let half = text_width(&choice.label, BOLD) / 2.0;
+            let centre = x.min(drawn.x.end - half).max(drawn.x.start + half);
+            canvas.text(
+                "strong",
+                (centre, drawn.y.end - 9.0),
+                Anchor::Middle,
+                &choice.label,
+            );
         }
         Some(canvas.finish(width, drawn.bottom + PAD))
     }

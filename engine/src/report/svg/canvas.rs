@@ -212,3 +212,13 @@ fn head(out: &mut String, label: &str) {
         ),
     );
 }
+
+/// The width in pixels that the root element of `svg` states; 0 if it states none.
+pub(in super::super) fn natural_width(svg: &str) -> f64 {
+    let stated = svg
+        .split_once(" width=\"")
+        .and_then(|(_, rest)| rest.split_once('"'));
+    stated
+        .and_then(|(width, _)| width.parse().ok())
+        .unwrap_or(0.0)
+}

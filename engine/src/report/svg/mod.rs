@@ -4,6 +4,6 @@ mod canvas;
 mod measure;
 mod style;
 
-pub(super) use canvas::{Anchor, Canvas, Sketch, document, number, responsive};
+pub(super) use canvas::{Anchor, Canvas, Sketch, document, natural_width, number, responsive};
 pub(super) use measure::{fit, text_width};
 pub(super) use style::{SERIES_COLOURS, style_element};
