@@ -12,11 +12,15 @@
 pub mod columns;
 mod concat;
 mod error;
+pub mod expr;
 pub mod parquet_file;
 pub mod read;
+pub mod source;
 mod table;
+mod watch;
 
 pub use columns::StringLists;
 pub use concat::concat;
 pub use error::{Result, TableError, near_miss, type_name};
 pub use table::Table;
+pub use watch::{Progress, Watch};

@@ -39,11 +39,11 @@ pub use options::{ColumnType, Format, OnError, ReadOptions};
 pub use plan::LocalFile;
 pub use report::{BadRow, LoadReport};
 pub use sink::{ParquetSink, Sink, TableSink};
-pub use stream::{Progress, Watch};
 
 use crate::error::{Result, TableError};
 use crate::parquet_file::ParquetSummary;
 use crate::table::Table;
+use crate::watch::{Progress, Watch};
 use parse::{Parsed, Parser, Task};
 use plan::{Plan, common_format};
 use stream::{Flow, pass};
@@ -136,8 +136,8 @@ pub fn peek_schema(files: &[LocalFile], options: &ReadOptions) -> Result<SchemaR
     if format == Format::Parquet {
         let mut sink = TableSink::default();
         let stop = Watch {
-            progress: &|_| {},
             cancelled: &|| true,
+            ..Watch::nobody()
         };
         return match parquet::read(files, options, &mut sink, &stop) {
             Ok(_) | Err(TableError::Cancelled) => Ok(Arc::clone(sink.finish()?.schema())),

@@ -12,11 +12,11 @@ use super::options::ReadOptions;
 use super::plan::LocalFile;
 use super::report::LoadReport;
 use super::sink::Sink;
-use super::stream::{Progress, Watch};
 use crate::concat::{fitted, widened};
 use crate::error::{Result, TableError, type_name};
 use crate::parquet_file::ParquetFile;
 use crate::table::record_batch;
+use crate::watch::{Progress, Watch};
 
 /// Reads Parquet files into a sink. Columns of several files are matched by name and widened;
 /// their footers tell the types, so nothing is ever read twice.

@@ -13,48 +13,13 @@ use super::open::open;
 use super::options::ReadOptions;
 use super::parse::{Layout, Parsed, Parser, Task};
 use super::plan::{LocalFile, Plan};
+use crate::watch::Watch;
 use crate::error::{Result, TableError};
 
 /// Bytes of a chunk: enough that threads seldom meet, few enough that a dozen are little memory.
 const CHUNK_BYTES: usize = 4 << 20;
 /// How long the caller's thread waits before it asks whether to stop.
 const PATIENCE: Duration = Duration::from_millis(50);
-
-/// How far a reading has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
-    /// Bytes read, as they lie on disk or come over the network.
-    pub bytes: u64,
-    /// Rows read.
-    pub rows: u64,
-}
-
-/// What a long task tells its caller, and asks of it.
-pub struct Watch<'a> {
-    /// Called every now and then.
-    pub progress: &'a dyn Fn(Progress),
-    /// Asked every now and then; true stops the task with [`TableError::Cancelled`].
-    pub cancelled: &'a dyn Fn() -> bool,
-}
-
-impl Watch<'_> {
-    /// Tells nobody and never stops.
-    #[must_use]
-    pub fn nobody() -> Self {
-        Watch {
-            progress: &|_| {},
-            cancelled: &|| false,
-        }
-    }
-
-    pub(crate) fn check(&self) -> Result<()> {
-        if (self.cancelled)() {
-            Err(TableError::Cancelled)
-        } else {
-            Ok(())
-        }
-    }
-}
 
 /// A chunk on its way to a parser.
 struct Job {

@@ -39,6 +39,8 @@ enum Place {
     Item(bool),
     /// In the rest of an object whose rows are through.
     Rest,
+    /// In something between the outermost values that is none, up to the end of the line.
+    Stray,
 }
 
 impl DocumentCutter {
@@ -103,11 +105,14 @@ impl DocumentCutter {
             (Place::Outside, b' ' | b'\t' | b'\r' | b'\n' | b',') => {}
             (Place::Outside, _) => {
                 // No document begins so; what it is, the parser says about the row.
-                self.place = Place::Item(false);
+                self.place = Place::Stray;
                 self.start = at;
-                self.depth = 0;
-                self.in_string = byte == b'"';
             }
+            (Place::Stray, b'\n') => {
+                rows.push(self.start..at);
+                self.place = Place::Outside;
+            }
+            (Place::Stray, _) => {}
             (Place::Among(_), b' ' | b'\t' | b'\r' | b'\n' | b',') => {}
             (Place::Among(wrapped), b']') => {
                 self.place = if wrapped { Place::Rest } else { Place::Outside };
@@ -183,7 +188,7 @@ impl Cutter for DocumentCutter {
         if at_end {
             let unfinished = match self.place {
                 Place::Outside => None,
-                Place::Object | Place::Item(_) => {
+                Place::Object | Place::Item(_) | Place::Stray => {
                     rows.push(self.start..buffer.len());
                     None
                 }
@@ -198,7 +203,7 @@ impl Cutter for DocumentCutter {
             };
         }
         let end = match self.place {
-            Place::Object | Place::Item(_) => self.start,
+            Place::Object | Place::Item(_) | Place::Stray => self.start,
             _ => self.scanned,
         };
         if end == 0 {
@@ -227,9 +232,9 @@ fn is_string(literal: &[u8], text: &str) -> bool {
 /// with an array, with an object that wraps rows, or with one printed over several lines.
 pub(crate) fn rows_are_lines(start: &[u8], rows_key: Option<&str>) -> bool {
     let trimmed = start.trim_ascii_start();
-    let line = match memchr::memchr(b'\n', trimmed) {
-        Some(end) => &trimmed[..end],
-        None => trimmed,
+    let (line, rest) = match memchr::memchr(b'\n', trimmed) {
+        Some(end) => (&trimmed[..end], &trimmed[end..]),
+        None => (trimmed, &trimmed[..0]),
     };
     if line.first() == Some(&b'[') || line.trim_ascii() == b"{" {
         return false;
@@ -237,11 +242,14 @@ pub(crate) fn rows_are_lines(start: &[u8], rows_key: Option<&str>) -> bool {
     let Some(rows_key) = rows_key else {
         return true;
     };
-    match std::str::from_utf8(line).map(|line| wraps_rows(line, rows_key)) {
-        Ok(Ok(wraps)) => !wraps,
-        // Cut off at the end of `start`, or broken: brackets are then the better guide, as an
-        // answer of a search is one long line.
-        _ => false,
+    let line = String::from_utf8_lossy(line);
+    match wraps_rows(&line, rows_key) {
+        Ok(wraps) => !wraps,
+        // Broken, or the first line of several, or cut off at the end of `start`.
+        Err(_) => {
+            rest.trim_ascii_start().first() == Some(&b'{')
+                && !line.contains(&format!("\"{rows_key}\""))
+        }
     }
 }
 
