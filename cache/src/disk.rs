@@ -85,8 +85,8 @@ pub(crate) fn entries(path: &Path) -> Result<Vec<fs::DirEntry>, CacheError> {
 
 /// Files up to this size are hashed on the calling thread.
 const ONE_THREAD: u64 = 256 << 10;
-/// Read at a time from larger ones, and hashed by all threads: enough to keep them busy, and within a cache.
-const CHUNK: usize = 1 << 20;
+/// Read at a time from larger ones, and hashed by all threads.
+const CHUNK: usize = 4 << 20;
 
 /// Hashes what is left of an open file. Read, not mapped: a mapped file that shrinks kills the process.
 pub(crate) fn hash(file: &mut File, path: &Path) -> Result<Blob, CacheError> {

@@ -71,7 +71,7 @@ impl<'a> Frame<'a> {
         Self::new(self.kind, self.key, self.time, self.body, &[])
     }
 
-    /// Appends the record to `log`. Its lengths must fit in 32 bits: [`Frame::fits`].
+    /// Appends the record to `log`. Neither part may have more than [`Frame::MOST`] bytes.
     pub(crate) fn write(&self, log: &mut Vec<u8>) {
         let start = log.len();
         log.reserve(HEADER + self.body.len() + self.inline.len() + TRAILER);
@@ -90,7 +90,7 @@ impl<'a> Frame<'a> {
         log.extend_from_slice(&(!header_sum).to_le_bytes());
     }
 
-    /// The most bytes that a body may have.
+    /// The most bytes that a part may have.
     pub(crate) const MOST: u64 = u32::MAX as u64;
 
     /// The record that begins at `at`, if its header and its end are in place.

@@ -113,6 +113,15 @@ impl Cache {
     /// The first port with a blob that can't be used, and why.
     pub fn check(&self, action: &Action) -> Result<(), (String, Absence)> {
         let recently = i64::try_from(now().saturating_sub(USE_RESOLUTION)).unwrap_or(i64::MAX);
+        self.check_since(action, recently)
+    }
+
+    /// Like [`Cache::check`], but notes a use only if none was noted since `recently`.
+    pub(crate) fn check_since(
+        &self,
+        action: &Action,
+        recently: i64,
+    ) -> Result<(), (String, Absence)> {
         for output in &action.outputs {
             for blob in output.artifact.blobs() {
                 self.use_blob(blob, recently)

@@ -29,7 +29,8 @@ impl Cache {
     ///
     /// Each output is a port's name and a regular file or a folder of such. What lies in a [`Staging`] folder is
     /// moved, everything else is copied. Nobody may still be writing to it. On return the action is durable and
-    /// every process finds it; after an error, or a kill at any moment, it is not there.
+    /// every process finds it; after an error, or a kill at any moment, it is not there, though outputs may have been
+    /// moved already.
     ///
     /// [`Staging`]: crate::Staging
     ///
@@ -159,9 +160,15 @@ impl Cache {
     fn place(&self, source: &Source, is_inline: bool) -> Result<PathBuf, CacheError> {
         let target = self.blob_path(&source.blob);
         let dir = target.parent().map(Path::to_owned).unwrap_or_default();
-        if fs::symlink_metadata(&target)
-            .is_ok_and(|meta| meta.is_file() && meta.len() == source.blob.size)
-        {
+        let is_there = fs::symlink_metadata(&target)
+            .is_ok_and(|meta| meta.is_file() && meta.len() == source.blob.size);
+        if is_there {
+            if !is_inline {
+                // Whoever put it there may not have synced it yet, or at all if it was inline.
+                File::open(&target)
+                    .and_then(|file| file.sync_all())
+                    .map_err(CacheError::io("sync", &target))?;
+            }
             return Ok(dir);
         }
         let file = self.own(&source.path)?;

@@ -101,9 +101,14 @@ impl Cache {
             let (link, blob_path) = (view.join(relative), self.blob_path(blob));
             make_parent(&link)?;
             fs::metadata(&blob_path).map_err(CacheError::io("look at", &blob_path))?;
-            // No hard link across devices, on some file systems, or beyond the most that a file may have.
-            fs::hard_link(&blob_path, &link)
-                .or_else(|_| std::os::unix::fs::symlink(&blob_path, &link))
+            // No hard link across devices, on some file systems, or beyond the most that a file may have; nor to files
+            // of a store that is only read.
+            let hard = if self.is_read_only {
+                Err(io::ErrorKind::ReadOnlyFilesystem.into())
+            } else {
+                fs::hard_link(&blob_path, &link)
+            };
+            hard.or_else(|_: io::Error| std::os::unix::fs::symlink(&blob_path, &link))
                 .map_err(CacheError::io("link a blob to", &link))?;
         }
         Ok(())

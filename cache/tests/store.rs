@@ -433,6 +433,8 @@ fn a_hit_renews_the_last_use_of_blobs_that_were_not_used_for_an_hour() {
         .unwrap()
         .lookup(&key("a"));
     assert!(age() >= 7200);
+    assert_clean(&cache);
+    assert!(age() >= 7200, "verification is no use");
     cache.lookup(&key("a"));
     assert!(age() < 3500);
 }
