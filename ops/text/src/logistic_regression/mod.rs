@@ -2,16 +2,22 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `objective` | the penalised loss, its gradient and its curvature, on compacted rows |
+//! | `lanes` | eight outputs side by side |
+//! | `rows` | training rows over as few columns as their products need |
+//! | `objective` | the penalised loss, its gradient and its curvature |
 //! | `newton` | the solver: truncated Newton steps by preconditioned conjugate gradients |
 
+mod lanes;
 mod newton;
 mod objective;
+mod rows;
 
 use crate::naive_bayes::constant_labels;
 use crate::{ConstantLabel, CsrMatrix, Error, LabelSets, LinearModel, Link, Result, Task, Workers};
+use lanes::{LANES, Lanes};
 use newton::minimise;
-use objective::{CompactRows, Objective};
+use objective::{Objective, Targets};
+use rows::CompactRows;
 use serde::{Deserialize, Serialize};
 
 /// How much a row counts in training.
@@ -46,7 +52,7 @@ impl Default for LogisticRegression {
             c: 1.0,
             class_weight: ClassWeight::None,
             fit_intercept: true,
-            tolerance: 1e-6,
+            tolerance: 1e-5,
             max_iterations: 100,
         }
     }
@@ -121,29 +127,49 @@ impl LogisticRegression {
         labels: &LabelSets,
         workers: &Workers,
     ) -> Result<LogisticFit> {
+        let counts = labels.counts();
+        let constant = constant_labels(&counts, x.rows());
+        let learnable =
+            (0..labels.labels()).filter(|&label| counts[label] > 0 && counts[label] < x.rows());
+        let learnable: Vec<usize> = learnable.collect();
         let carrying = labels.rows_of_labels();
-        let counts: Vec<usize> = carrying.iter().map(Vec::len).collect();
-        let solutions = workers.map(DOING, labels.labels(), 1, |range| {
-            let positive = &carrying[range.start];
-            if positive.is_empty() || positive.len() == x.rows() {
-                return Ok(None);
-            }
-            let mut targets = vec![0; x.rows()];
-            positive.iter().for_each(|&row| targets[row] = 1);
-            self.solve(rows, &targets, 2, workers).map(Some)
-        })?;
-        let mut fit = self.empty(x, labels, Link::Sigmoid, constant_labels(&counts, x.rows()));
-        for (label, solution) in solutions.into_iter().enumerate() {
-            if let Some(Solution {
-                parameters,
-                converged,
-            }) = solution?
-            {
-                scatter(&mut fit.model, rows, &parameters, &[label]);
-                if !converged {
-                    fit.unconverged.push(label as u32);
+        let blocks = learnable
+            .len()
+            .div_ceil(LANES)
+            .max(workers.threads().min(learnable.len()));
+        let width = learnable.len().div_ceil(blocks.max(1));
+        let solutions = workers.map(DOING, learnable.len(), width, |range| {
+            let block = &learnable[range];
+            let mut answers = vec![Lanes::ZERO; x.rows()];
+            let mut row_weights = vec![Lanes::ZERO; x.rows()];
+            for (lane, &label) in block.iter().enumerate() {
+                carrying[label]
+                    .iter()
+                    .for_each(|&row| answers[row].0[lane] = 1.0);
+                let weights = self.class_weights(&[x.rows() - counts[label], counts[label]]);
+                for (weight, answer) in row_weights.iter_mut().zip(&answers) {
+                    weight.0[lane] = weights[answer.0[lane] as usize];
                 }
             }
+            let solution = self.solve(rows, &Targets::Separate(answers), row_weights, workers);
+            solution.map(|solution| (block, solution))
+        })?;
+        let mut fit = self.empty(x, labels, Link::Sigmoid, constant);
+        for solution in solutions {
+            let (
+                block,
+                Solution {
+                    parameters,
+                    converged,
+                },
+            ) = solution?;
+            scatter(&mut fit.model, rows, &parameters, block);
+            let unconverged = block
+                .iter()
+                .zip(converged)
+                .filter(|(_, converged)| !converged);
+            fit.unconverged
+                .extend(unconverged.map(|(&label, _)| label as u32));
         }
         Ok(fit)
     }
@@ -155,13 +181,13 @@ impl LogisticRegression {
         labels: &LabelSets,
         workers: &Workers,
     ) -> Result<LogisticFit> {
-        let classes = labels.single(DOING)?;
+        let class_of = labels.single(DOING)?;
         let counts = labels.counts();
         let present: Vec<usize> = (0..counts.len())
             .filter(|&class| counts[class] > 0)
             .collect();
-        let absent = |class: &usize| counts[*class] == 0 || present.len() == 1;
-        let constant = (0..counts.len()).filter(absent).map(|class| ConstantLabel {
+        let constant = (0..counts.len()).filter(|class| counts[*class] == 0 || present.len() == 1);
+        let constant = constant.map(|class| ConstantLabel {
             label: class as u32,
             value: counts[class] > 0,
         });
@@ -174,46 +200,73 @@ impl LogisticRegression {
             .iter()
             .zip(0..)
             .for_each(|(&class, at)| place[class] = at);
-        let targets: Vec<u32> = classes.iter().map(|&class| place[class as usize]).collect();
+        let of_row: Vec<u32> = class_of
+            .iter()
+            .map(|&class| place[class as usize])
+            .collect();
+        let weights = self.class_weights(
+            &present
+                .iter()
+                .map(|&class| counts[class])
+                .collect::<Vec<_>>(),
+        );
+        let weight_of = |&class: &u32| weights[class as usize];
+        let (targets, row_weights, outputs) = if present.len() == 2 {
+            // One curve between the two: the second class has its weights and the first none.
+            let first_lane = |value: f64| Lanes::new(|lane| if lane == 0 { value } else { 0.0 });
+            let answers = of_row
+                .iter()
+                .map(|&class| first_lane(f64::from(class)))
+                .collect();
+            let row_weights = of_row
+                .iter()
+                .map(|class| first_lane(weight_of(class)))
+                .collect();
+            (Targets::Separate(answers), row_weights, &present[1..])
+        } else {
+            let row_weights = of_row
+                .iter()
+                .map(|class| Lanes::all(weight_of(class)))
+                .collect();
+            (
+                Targets::Competing {
+                    classes: present.len(),
+                    of_row,
+                },
+                row_weights,
+                &present[..],
+            )
+        };
         let Solution {
             parameters,
             converged,
-        } = self.solve(rows, &targets, present.len(), workers)?;
-        // Of two classes the second has the curve's weights and the first none.
-        let outputs = if present.len() == 2 {
-            &present[1..]
-        } else {
-            &present[..]
-        };
+        } = self.solve(rows, &targets, row_weights, workers)?;
         scatter(&mut fit.model, rows, &parameters, outputs);
-        if !converged {
+        if !converged[0] {
             fit.unconverged = present.iter().map(|&class| class as u32).collect();
         }
         Ok(fit)
     }
 
+    /// What a row of each class counts, times C; `counts` are the classes' rows.
+    fn class_weights(&self, counts: &[usize]) -> Vec<f64> {
+        let rows: usize = counts.iter().sum();
+        let weight = |&count: &usize| match self.class_weight {
+            ClassWeight::None => self.c,
+            ClassWeight::Balanced => self.c * rows as f64 / (counts.len() * count) as f64,
+        };
+        counts.iter().map(weight).collect()
+    }
+
     fn solve(
         &self,
         rows: &CompactRows,
-        targets: &[u32],
-        classes: usize,
+        targets: &Targets,
+        row_weights: Vec<Lanes>,
         workers: &Workers,
     ) -> Result<Solution> {
-        let mut counts = vec![0_usize; classes];
-        targets
-            .iter()
-            .for_each(|&class| counts[class as usize] += 1);
-        let weight = |&count: &usize| match self.class_weight {
-            ClassWeight::None => self.c,
-            ClassWeight::Balanced => self.c * targets.len() as f64 / (classes * count) as f64,
-        };
-        let weights: Vec<f64> = counts.iter().map(weight).collect();
-        let row_weights = targets
-            .iter()
-            .map(|&class| weights[class as usize])
-            .collect();
-        let mut objective = Objective::new(rows, targets, row_weights, classes, self.fit_intercept);
-        let mut parameters = vec![0.0; objective.len()];
+        let mut objective = Objective::new(rows, targets, row_weights, self.fit_intercept);
+        let mut parameters = vec![Lanes::ZERO; objective.len()];
         let go_on = || workers.check(DOING);
         let converged = minimise(
             &mut objective,
@@ -251,21 +304,26 @@ impl LogisticRegression {
 }
 
 struct Solution {
-    /// Weights `[features in use, outputs]`, then intercepts `[outputs]`.
-    parameters: Vec<f64>,
-    converged: bool,
+    /// As [`Objective`] lays them out.
+    parameters: Vec<Lanes>,
+    converged: [bool; LANES],
 }
 
 /// Puts the solution for `outputs` into their columns of the model.
-fn scatter(model: &mut LinearModel, rows: &CompactRows, parameters: &[f64], outputs: &[usize]) {
+fn scatter(model: &mut LinearModel, rows: &CompactRows, parameters: &[Lanes], outputs: &[usize]) {
     let labels = model.vocabulary.len();
-    let (weights, intercepts) = parameters.split_at(rows.columns.len() * outputs.len());
-    for (&column, of_feature) in rows.columns.iter().zip(weights.chunks_exact(outputs.len())) {
-        for (&output, &weight) in outputs.iter().zip(of_feature) {
-            model.weights[column as usize * labels + output] = weight;
+    for (block, outputs) in parameters
+        .chunks_exact(rows.columns() + 1)
+        .zip(outputs.chunks(LANES))
+    {
+        for share in &rows.features {
+            let weights = block[share.column as usize].0;
+            for (&output, weight) in outputs.iter().zip(weights) {
+                model.weights[share.feature as usize * labels + output] = share.factor * weight;
+            }
         }
-    }
-    for (&output, &intercept) in outputs.iter().zip(intercepts) {
-        model.intercepts[output] = intercept;
+        for (&output, intercept) in outputs.iter().zip(block[rows.columns()].0) {
+            model.intercepts[output] = intercept;
+        }
     }
 }

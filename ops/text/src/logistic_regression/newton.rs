@@ -1,92 +1,120 @@
 //! The solver: truncated Newton steps (Nocedal and Wright 2006, algorithm 7.1), each found by conjugate gradients
 //! under a diagonal preconditioner and shortened by backtracking.
+//!
+//! Lanes walk side by side but decide for themselves: each has its own step lengths and stops when it is done, so
+//! what one label comes to does not depend on its neighbours. Competing outputs share every decision, because
+//! [`Objective::join`] gives them all the same sums.
 
-use super::objective::{Objective, dot};
+use super::lanes::{LANES, Lanes, dot};
+use super::objective::Objective;
 use crate::Result;
 
 /// Backtracking halves a step at most this often; a step that is still too long then is lost in rounding.
 const HALVINGS: usize = 40;
 /// The share of the predicted decrease that a step has to yield (Armijo).
 const SUFFICIENT: f64 = 1e-4;
+/// The least curvature of the preconditioner: an intercept's can underflow on perfectly separated rows.
+const LEAST_CURVATURE: f64 = 1e-12;
 
-/// Moves `w`, which must be zero, to the minimum. False when the gradient's norm is still above `tolerance` times its
-/// norm at zero after `max_steps`.
+/// Moves `w`, which must be zero, to the minimum. Says for each lane whether the gradient's norm has fallen to
+/// `tolerance` times its norm at zero within `max_steps`.
 ///
 /// # Errors
 /// Whatever `go_on` returns; it is asked before every product with the curvature.
 pub(super) fn minimise(
     objective: &mut Objective,
-    w: &mut [f64],
+    w: &mut [Lanes],
     tolerance: f64,
     max_steps: usize,
     go_on: impl Fn() -> Result<()>,
-) -> Result<bool> {
-    let len = objective.len();
-    let mut gradient = vec![0.0; len];
-    let mut solver = ConjugateGradients::new(len);
+) -> Result<[bool; LANES]> {
+    let mut gradient = vec![Lanes::ZERO; objective.len()];
+    let mut solver = ConjugateGradients::new(objective.len());
     objective.gradient(w, &mut gradient);
-    let first = norm(&gradient);
-    let mut present = first;
-    let mut value = objective.value(w);
+    let first = norm(objective, &gradient);
+    let mut value = objective.value_along(w, w, &Lanes::ZERO);
+    let mut stuck = [false; LANES];
     for _ in 0..max_steps {
-        if present <= tolerance * first {
-            return Ok(true);
+        let present = norm(objective, &gradient);
+        let open: [bool; LANES] =
+            std::array::from_fn(|lane| present.0[lane] > tolerance * first.0[lane] && !stuck[lane]);
+        if open == [false; LANES] {
+            break;
         }
-        // Loose far from the minimum and ever tighter towards it, which makes the outer steps superlinear.
-        let forcing = (present / first).sqrt().min(0.25);
-        solver.solve(objective, &gradient, forcing * present, &go_on)?;
+        // Loose far from the minimum and ever tighter towards it, which makes the outer steps superlinear; but no
+        // tighter than the end asks for.
+        let targets = Lanes::new(|lane| {
+            let forcing = (present.0[lane] / first.0[lane]).sqrt().min(0.25);
+            (forcing * present.0[lane]).max(0.5 * tolerance * first.0[lane])
+        });
+        solver.solve(objective, &gradient, &targets, open, &go_on)?;
         let step = &solver.step;
-        let slope = dot(&gradient, step);
+        let slope = objective.join(dot(&gradient, step));
         objective.set_direction(step);
-        let rounding = 1e-13 * value.abs();
-        let mut length = 1.0;
-        let mut next = objective.value_along(w, step, length);
-        let mut halvings = 0;
-        while next > value + SUFFICIENT * length * slope + rounding {
-            if halvings == HALVINGS {
-                return Ok(false);
+        let mut lengths = Lanes::new(|lane| if open[lane] { 1.0 } else { 0.0 });
+        let mut next = objective.value_along(w, step, &lengths);
+        for halving in 0..=HALVINGS {
+            let long = |lane: usize| {
+                let rounding = 1e-13 * value.0[lane].abs();
+                next.0[lane]
+                    > value.0[lane] + SUFFICIENT * lengths.0[lane] * slope.0[lane] + rounding
+            };
+            let long: [bool; LANES] = std::array::from_fn(|lane| open[lane] && long(lane));
+            if long == [false; LANES] {
+                break;
             }
-            halvings += 1;
-            length *= 0.5;
-            next = objective.value_along(w, step, length);
+            for lane in (0..LANES).filter(|&lane| long[lane]) {
+                lengths.0[lane] = if halving < HALVINGS {
+                    0.5 * lengths.0[lane]
+                } else {
+                    0.0
+                };
+                stuck[lane] = halving == HALVINGS;
+            }
+            next = objective.value_along(w, step, &lengths);
         }
         w.iter_mut()
             .zip(step)
-            .for_each(|(w, step)| *w += length * step);
-        objective.advance(length);
+            .for_each(|(w, step)| w.add_product(step, &lengths));
+        objective.advance(&lengths);
         value = next;
         objective.gradient(w, &mut gradient);
-        present = norm(&gradient);
     }
-    Ok(present <= tolerance * first)
+    let last = norm(objective, &gradient);
+    Ok(std::array::from_fn(|lane| {
+        last.0[lane] <= tolerance * first.0[lane]
+    }))
 }
 
 /// Solves `H step = -gradient` roughly.
 struct ConjugateGradients {
-    step: Vec<f64>,
-    residual: Vec<f64>,
-    direction: Vec<f64>,
-    image: Vec<f64>,
-    diagonal: Vec<f64>,
+    step: Vec<Lanes>,
+    residual: Vec<Lanes>,
+    direction: Vec<Lanes>,
+    image: Vec<Lanes>,
+    /// One over the diagonal of `H`.
+    inverse: Vec<Lanes>,
 }
 
 impl ConjugateGradients {
     fn new(len: usize) -> Self {
-        let zeros = || vec![0.0; len];
+        let zeros = || vec![Lanes::ZERO; len];
         Self {
             step: zeros(),
             residual: zeros(),
             direction: zeros(),
             image: zeros(),
-            diagonal: zeros(),
+            inverse: zeros(),
         }
     }
 
+    /// Until the residual's norm of every `open` lane has fallen to its target.
     fn solve(
         &mut self,
         objective: &mut Objective,
-        gradient: &[f64],
-        target: f64,
+        gradient: &[Lanes],
+        targets: &Lanes,
+        mut open: [bool; LANES],
         go_on: impl Fn() -> Result<()>,
     ) -> Result<()> {
         let Self {
@@ -94,56 +122,74 @@ impl ConjugateGradients {
             residual,
             direction,
             image,
-            diagonal,
+            inverse,
         } = self;
-        objective.diagonal(diagonal);
-        // A row set so well separated that an intercept's curvature underflows must not divide by zero.
-        diagonal.iter_mut().for_each(|d| *d = d.max(1e-12));
-        step.fill(0.0);
-        residual.iter_mut().zip(gradient).for_each(|(r, g)| *r = -g);
-        direction
+        objective.diagonal(inverse);
+        inverse
             .iter_mut()
-            .zip(&*residual)
-            .zip(&*diagonal)
-            .for_each(|((d, r), m)| *d = r / m);
-        let mut rho = dot(residual, direction);
-        for _ in 0..gradient.len() {
+            .for_each(|i| *i = Lanes(i.0.map(|d| 1.0 / d.max(LEAST_CURVATURE))));
+        step.fill(Lanes::ZERO);
+        residual
+            .iter_mut()
+            .zip(gradient)
+            .for_each(|(r, g)| *r = Lanes(g.0.map(|g| -g)));
+        for ((d, r), i) in direction.iter_mut().zip(&*residual).zip(&*inverse) {
+            *d = Lanes::new(|lane| r.0[lane] * i.0[lane]);
+        }
+        let mut rho = objective.join(dot(residual, direction));
+        for _ in 0..gradient.len() * LANES {
             go_on()?;
             objective.curvature_product(direction, image);
-            let curvature = dot(direction, image);
-            if curvature <= 0.0 {
-                break;
-            }
-            let alpha = rho / curvature;
-            let mut squares = 0.0;
-            for (((s, d), r), i) in step
+            let curvature = objective.join(dot(direction, image));
+            // False for the zero direction of a lane that stands empty, too.
+            let usable: [bool; LANES] =
+                std::array::from_fn(|lane| open[lane] && curvature.0[lane] > 0.0);
+            open = usable;
+            let alpha = Lanes::new(|lane| {
+                if open[lane] {
+                    rho.0[lane] / curvature.0[lane]
+                } else {
+                    0.0
+                }
+            });
+            let (mut squares, mut next) = (Lanes::ZERO, Lanes::ZERO);
+            let vectors = step
                 .iter_mut()
-                .zip(&*direction)
                 .zip(residual.iter_mut())
-                .zip(&*image)
-            {
-                *s += alpha * d;
-                *r -= alpha * i;
-                squares += *r * *r;
+                .zip(&*direction)
+                .zip(image.iter().zip(&*inverse));
+            for (((step, residual), direction), (image, inverse)) in vectors {
+                for lane in 0..LANES {
+                    step.0[lane] += alpha.0[lane] * direction.0[lane];
+                    residual.0[lane] -= alpha.0[lane] * image.0[lane];
+                    let square = residual.0[lane] * residual.0[lane];
+                    squares.0[lane] += square;
+                    next.0[lane] += square * inverse.0[lane];
+                }
             }
-            if squares.sqrt() <= target {
+            let (squares, next) = (objective.join(squares), objective.join(next));
+            for (open, (square, target)) in open.iter_mut().zip(squares.0.iter().zip(targets.0)) {
+                *open &= square.sqrt() > target;
+            }
+            if open == [false; LANES] {
                 break;
             }
-            let next: f64 = residual
-                .iter()
-                .zip(&*diagonal)
-                .map(|(r, m)| r * r / m)
-                .sum();
-            let beta = next / rho;
-            rho = next;
-            for ((d, r), m) in direction.iter_mut().zip(&*residual).zip(&*diagonal) {
-                *d = r / m + beta * *d;
+            let beta = Lanes::new(|lane| {
+                if open[lane] {
+                    next.0[lane] / rho.0[lane]
+                } else {
+                    0.0
+                }
+            });
+            for ((d, r), i) in direction.iter_mut().zip(&*residual).zip(&*inverse) {
+                *d = Lanes::new(|lane| r.0[lane] * i.0[lane] + beta.0[lane] * d.0[lane]);
             }
+            rho = next;
         }
         Ok(())
     }
 }
 
-fn norm(v: &[f64]) -> f64 {
-    dot(v, v).sqrt()
+fn norm(objective: &Objective, v: &[Lanes]) -> Lanes {
+    Lanes(objective.join(dot(v, v)).0.map(f64::sqrt))
 }
