@@ -38,7 +38,8 @@ pub struct Command {
     /// Files and folders that it reads, beside its inputs. Their content is part of the key.
     #[serde(default)]
     files: Vec<String>,
-    /// The outputs that it writes, each with its type: table (Parquet), metrics (JSON), figure (SVG), model (a folder) or file.
+    /// The outputs that it writes, each with its type: table (Parquet), metrics (JSON), figure (SVG), model or
+    /// vectorizer (a folder), or file.
     /// Without any, there is one: the file `stdout`, what it prints.
     #[serde(default)]
     outputs: BTreeMap<String, PortType>,
@@ -268,12 +269,13 @@ fn check_output(
             )));
         }
         PortType::Figure | PortType::File => {}
-        PortType::Model if !path.is_dir() => {
+        PortType::Model | PortType::Vectorizer if !path.is_dir() => {
             return Err(wrong(format!(
-                "the output `{name}` is a file, and a model is a folder"
+                "the output `{name}` is a file, and a {} is a folder",
+                port_type.name()
             )));
         }
-        PortType::Model => {}
+        PortType::Model | PortType::Vectorizer => {}
     }
     Ok(())
 }

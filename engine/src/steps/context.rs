@@ -105,12 +105,32 @@ impl Context<'_> {
 
     /// The table that feeds `port`. Several are put together, with their coordinates as columns.
     pub fn table(&self, port: &str) -> Result<Table, StepError> {
+        self.read_tables(port, |input| {
+            Ok(parquet_file::read_parquet(&input.path, None)?)
+        })
+    }
+
+    /// The table that feeds `port`, of its own columns only the named ones.
+    pub fn columns(&self, port: &str, names: &[&str]) -> Result<Table, StepError> {
+        self.read_tables(port, |input| {
+            let mut own: Vec<&str> = Vec::with_capacity(names.len());
+            for &name in names {
+                if input.coordinates.get(name).is_none() && !own.contains(&name) {
+                    own.push(name);
+                }
+            }
+            Ok(parquet_file::read_parquet(&input.path, Some(&own))?)
+        })
+    }
+
+    fn read_tables(
+        &self,
+        port: &str,
+        read: impl Fn(&Input) -> Result<Table, StepError>,
+    ) -> Result<Table, StepError> {
         let mut tables = Vec::new();
         for input in self.all(port) {
-            tables.push(with_coordinates(
-                parquet_file::read_parquet(&input.path, None)?,
-                &input.coordinates,
-            )?);
+            tables.push(with_coordinates(read(input)?, &input.coordinates)?);
         }
         match tables.len() {
             0 => Err(StepError::new(format!("nothing feeds the port `{port}`"))),

@@ -1,6 +1,7 @@
 //! `op = "map_labels"`: the names in the data become the labels to learn.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use arrow_array::BooleanArray;
 use arrow_schema::Field;
@@ -8,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use table::columns;
 
+use super::check::Problem;
 use super::words::{first, number, rows};
 use super::{
     Check, ColumnType, Context, InputPort, OutputPort, PortType, Step, StepError, StepKind,
@@ -28,9 +30,10 @@ pub struct MapLabels {
     #[serde(default = "labels")]
     column: String,
     /// The name in the data and the label that it becomes: `{ "Dataset discussion" = "generic discussion" }`. Several
-    /// names may become one label. Default: empty, every name stays.
+    /// names may become one label. Or the path of a TOML or JSON file with such a table, relative to the project's root.
+    /// Default: empty, every name stays.
     #[serde(default)]
-    map: BTreeMap<String, String>,
+    map: LabelMap,
     /// Whether names that the map does not have stay as they are; else they are left out. Default: false, but true where
     /// the map is empty.
     #[serde(default)]
@@ -38,6 +41,44 @@ pub struct MapLabels {
     /// Whether rows that have no label in the end stay in the table. Default: true.
     #[serde(default = "yes")]
     keep_unlabeled: bool,
+}
+
+/// Names in the data and the labels that they become.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+enum LabelMap {
+    /// As they are.
+    Here(BTreeMap<String, String>),
+    /// In a file.
+    File(String),
+}
+
+impl Default for LabelMap {
+    fn default() -> LabelMap {
+        LabelMap::Here(BTreeMap::new())
+    }
+}
+
+impl LabelMap {
+    fn read(&self, root: &Path) -> Result<BTreeMap<String, String>, StepError> {
+        let path = match self {
+            LabelMap::Here(map) => return Ok(map.clone()),
+            LabelMap::File(path) => root.join(path),
+        };
+        let text = std::fs::read_to_string(&path)
+            .map_err(|error| StepError::io("reading", &path, &error))?;
+        let map = if path
+            .extension()
+            .is_some_and(|extension| extension == "json")
+        {
+            serde_json::from_str(&text).map_err(|error| error.to_string())
+        } else {
+            toml::from_str(&text).map_err(|error| error.to_string())
+        };
+        map.map_err(|error| {
+            StepError::new(format!("reading {}: {}", path.display(), error.trim_end()))
+        })
+    }
 }
 
 fn labels() -> String {
@@ -64,28 +105,52 @@ impl Step for MapLabels {
 
     fn check(&self, check: &mut Check) {
         check.require("column", "table", &self.column, ColumnType::Labels);
-        for (name, label) in &self.map {
-            if label.trim().is_empty() {
-                let help = "leave the name out of the map, and rows lose it".to_owned();
+        if let LabelMap::Here(map) = &self.map {
+            for name in mapped_to_nothing(map) {
                 let message = format!("`{name}` is mapped to an empty label");
-                check.problem(&format!("map.{name}"), message, Some(help));
+                check.problem(&format!("map.{name}"), message, Some(LEAVE_OUT.to_owned()));
             }
         }
         let field = Field::new(&self.column, columns::string_list_type(), true);
         check.output_like("table", "table", &[field]);
     }
 
+    fn files(&self, root: &Path) -> Result<Vec<PathBuf>, Problem> {
+        let LabelMap::File(path) = &self.map else {
+            return Ok(Vec::new());
+        };
+        let problem = |message: String, help: &str| Problem {
+            parameter: "map".to_owned(),
+            message,
+            help: Some(help.to_owned()),
+        };
+        let map = self.map.read(root).map_err(|error| {
+            problem(
+                error.to_string(),
+                "each line of the file is a name in the data and its label: \"Dataset discussion\" = \"generic discussion\"",
+            )
+        })?;
+        match mapped_to_nothing(&map).next() {
+            Some(name) => {
+                let message = format!("{path}: `{name}` is mapped to an empty label");
+                Err(problem(message, LEAVE_OUT))
+            }
+            None => Ok(vec![root.join(path)]),
+        }
+    }
+
     fn run(&self, context: &Context<'_>) -> Result<(), StepError> {
         let table = context.table("table")?;
         let names = table.string_lists(&self.column)?;
-        let keep_unmapped = self.keep_unmapped.unwrap_or(self.map.is_empty());
+        let map = self.map.read(context.root)?;
+        let keep_unmapped = self.keep_unmapped.unwrap_or(map.is_empty());
         let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
         let mut mapped: Vec<BTreeSet<&str>> = Vec::with_capacity(names.len());
         for row in names.rows() {
             let mut labels = BTreeSet::new();
             for name in row {
                 *seen.entry(name).or_default() += 1;
-                match self.map.get(name) {
+                match map.get(name) {
                     Some(label) => labels.insert(label.as_str()),
                     None => keep_unmapped && labels.insert(name),
                 };
@@ -106,55 +171,68 @@ impl Step for MapLabels {
             number(labelled),
             rows(table.num_rows())
         ));
-        self.note_unmapped(&seen, keep_unmapped, context);
-        self.note_unused(&seen, context);
+        note_unmapped(&map, &seen, keep_unmapped, context);
+        note_unused(&map, &seen, context);
         Ok(())
     }
 }
 
-impl MapLabels {
-    fn note_unmapped(&self, seen: &BTreeMap<&str, usize>, kept: bool, context: &Context<'_>) {
-        let mut unmapped: Vec<(&str, usize)> = seen
-            .iter()
-            .map(|(name, rows)| (*name, *rows))
-            .filter(|(name, _)| !self.map.contains_key(*name))
-            .collect();
-        if self.map.is_empty() || unmapped.is_empty() {
-            return;
-        }
-        unmapped.sort_by_key(|(name, rows)| (std::cmp::Reverse(*rows), *name));
-        let words = unmapped
-            .iter()
-            .map(|(name, rows)| format!("{name} ({})", number(*rows)));
-        let fate = if kept { "kept" } else { "left out" };
+/// What to do about a name that becomes an empty label.
+const LEAVE_OUT: &str = "leave the name out of the map, and rows lose it";
+
+fn mapped_to_nothing(map: &BTreeMap<String, String>) -> impl Iterator<Item = &str> {
+    map.iter()
+        .filter(|(_, label)| label.trim().is_empty())
+        .map(|(name, _)| name.as_str())
+}
+
+fn note_unmapped(
+    map: &BTreeMap<String, String>,
+    seen: &BTreeMap<&str, usize>,
+    kept: bool,
+    context: &Context<'_>,
+) {
+    let mut unmapped: Vec<(&str, usize)> = seen
+        .iter()
+        .map(|(name, rows)| (*name, *rows))
+        .filter(|(name, _)| !map.contains_key(*name))
+        .collect();
+    if map.is_empty() || unmapped.is_empty() {
+        return;
+    }
+    unmapped.sort_by_key(|(name, rows)| (std::cmp::Reverse(*rows), *name));
+    let words = unmapped
+        .iter()
+        .map(|(name, rows)| format!("{name} ({})", number(*rows)));
+    let fate = if kept { "kept" } else { "left out" };
+    context.note(format!(
+        "not in the map and {fate}: {}",
+        first(words, NAMES_LISTED)
+    ));
+}
+
+/// A name that never occurs is probably misspelt.
+fn note_unused(
+    map: &BTreeMap<String, String>,
+    seen: &BTreeMap<&str, usize>,
+    context: &Context<'_>,
+) {
+    let unused = map.keys().filter(|name| !seen.contains_key(name.as_str()));
+    let words: Vec<String> = unused
+        .map(|name| {
+            let unmapped = seen.keys().copied();
+            let candidates = unmapped.filter(|name| !map.contains_key(*name));
+            match nearest(name, candidates) {
+                Some(near) => format!("{name} (did you mean {near}?)"),
+                None => name.clone(),
+            }
+        })
+        .collect();
+    if !words.is_empty() {
         context.note(format!(
-            "not in the map and {fate}: {}",
+            "in the map but not in the data: {}",
             first(words, NAMES_LISTED)
         ));
-    }
-
-    /// A name that never occurs is probably misspelt.
-    fn note_unused(&self, seen: &BTreeMap<&str, usize>, context: &Context<'_>) {
-        let unused = self
-            .map
-            .keys()
-            .filter(|name| !seen.contains_key(name.as_str()));
-        let words: Vec<String> = unused
-            .map(|name| {
-                let unmapped = seen.keys().copied();
-                let candidates = unmapped.filter(|name| !self.map.contains_key(*name));
-                match nearest(name, candidates) {
-                    Some(near) => format!("{name} (did you mean {near}?)"),
-                    None => name.clone(),
-                }
-            })
-            .collect();
-        if !words.is_empty() {
-            context.note(format!(
-                "in the map but not in the data: {}",
-                first(words, NAMES_LISTED)
-            ));
-        }
     }
 }
 
@@ -230,6 +308,38 @@ mod tests {
             .run();
         assert_eq!(outcome.labels("table", "text")[1], ["2"]);
         assert!(outcome.labels("table", "text")[3].is_empty());
+    }
+
+    #[test]
+    fn a_file_holds_the_map_as_toml_or_json() {
+        let files = [
+            ("map.toml", "bug = \"defect\"\n"),
+            ("map.json", "{ \"bug\": \"defect\" }"),
+        ];
+        for (name, text) in files {
+            let trial = Trial::new::<MapLabels>(json!({ "map": name })).input("table", &issues());
+            std::fs::write(trial.root().join(name), text).unwrap();
+            let files = trial.step().files(trial.root()).unwrap();
+            assert_eq!(files, [trial.root().join(name)]);
+            assert_eq!(trial.run().labels("table", "labels")[0], ["defect"]);
+        }
+    }
+
+    #[test]
+    fn a_missing_or_mistaken_file_is_found_before_anything_runs() {
+        for (text, said) in [
+            (None, "reading"),
+            (Some("bug = 1"), "invalid type"),
+            (Some("bug = ''"), "empty label"),
+        ] {
+            let trial = Trial::new::<MapLabels>(json!({ "map": "map.toml" }));
+            if let Some(text) = text {
+                std::fs::write(trial.root().join("map.toml"), text).unwrap();
+            }
+            let problem = trial.step().files(trial.root()).unwrap_err();
+            assert!(problem.message.contains(said), "{}", problem.message);
+            assert_eq!(problem.parameter, "map");
+        }
     }
 
     #[test]

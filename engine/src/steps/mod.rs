@@ -5,18 +5,25 @@
 
 pub mod check;
 mod command;
+mod compare;
 pub mod context;
 mod dedupe;
 pub mod error;
+mod evaluate;
 pub mod kind;
+mod linear_model;
 mod load;
 mod map_labels;
 pub mod port;
+mod predict;
+mod rows;
 mod slices;
 mod split;
 mod stats;
 #[cfg(test)]
 mod testing;
+mod train;
+mod vectorize;
 mod words;
 
 use std::path::{Path, PathBuf};
@@ -29,15 +36,21 @@ pub use port::{Arity, InputPort, OutputPort, PortType};
 
 /// Every kind that a pipeline can name.
 pub fn kinds() -> &'static [Kind] {
-    static KINDS: [Kind; 8] = [
+    static KINDS: [Kind; 14] = [
         Kind::of::<command::Command>(),
-        Kind::of::<load::Load>(),
-        Kind::of::<map_labels::MapLabels>(),
+        Kind::of::<compare::Compare>(),
         Kind::of::<dedupe::Exact>(),
         Kind::of::<dedupe::Near>(),
-        Kind::of::<stats::Stats>(),
-        Kind::of::<split::Split>(),
+        Kind::of::<evaluate::Evaluate>(),
+        Kind::of::<load::Load>(),
+        Kind::of::<map_labels::MapLabels>(),
+        Kind::of::<predict::Predict>(),
         Kind::of::<slices::Slices>(),
+        Kind::of::<split::Split>(),
+        Kind::of::<stats::Stats>(),
+        Kind::of::<train::LogisticRegression>(),
+        Kind::of::<train::NaiveBayes>(),
+        Kind::of::<vectorize::Vectorize>(),
     ];
     &KINDS
 }

@@ -11,6 +11,8 @@ pub enum PortType {
     Table,
     /// A fitted model: a folder.
     Model,
+    /// A fitted vectorizer: a folder.
+    Vectorizer,
     /// Numbers, as JSON.
     Metrics,
     /// A figure, as SVG.
@@ -25,6 +27,7 @@ impl PortType {
         match self {
             PortType::Table => "table",
             PortType::Model => "model",
+            PortType::Vectorizer => "vectorizer",
             PortType::Metrics => "metrics",
             PortType::Figure => "figure",
             PortType::File => "file",

@@ -4,7 +4,7 @@ use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use text::{LabelSets, slices::balanced_order};
+use text::{LabelSets, Rng, slices::balanced_order};
 
 use super::words::{number, rows};
 use super::{
@@ -13,9 +13,9 @@ use super::{
 
 /// Takes slices of several sizes from the rows, one output port a size: `slices.8`, `slices.all`.
 ///
-/// A smaller slice lies within every larger one, so that scores differ by what was added alone. Each is balanced by label
-/// as far as the rows allow: again and again the label with the fewest rows so far gives the next one. The rows of a slice
-/// keep their order. A slice that is larger than the table holds all rows, and a note says so.
+/// A smaller slice lies within every larger one, so that scores differ by what was added alone. By default each is balanced by
+/// label as far as the rows allow: again and again the label with the fewest rows so far gives the next one. The rows of a
+/// slice keep their order. A slice that is larger than the table holds all rows, and a note says so.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Slices {
@@ -25,6 +25,10 @@ pub struct Slices {
     /// The sizes in rows, or `"all"`. Default: [8, 16, 32, 64, 128, "all"].
     #[serde(default = "sizes")]
     sizes: Vec<Size>,
+    /// Whether slices are balanced by label; else their rows are drawn by chance, and frequent labels fill small slices, as
+    /// they do when someone labels the rows that come. Default: true.
+    #[serde(default = "yes")]
+    balance: bool,
 }
 
 /// The size of a slice.
@@ -69,6 +73,10 @@ fn sizes() -> Vec<Size> {
     rows.into_iter().chain([Size::All(All::All)]).collect()
 }
 
+fn yes() -> bool {
+    true
+}
+
 impl StepKind for Slices {
     const OP: &'static str = "slices";
     const VERSION: u32 = 1;
@@ -106,7 +114,11 @@ impl Step for Slices {
         let lists = table.string_lists(&self.labels)?;
         let names: Vec<Vec<&str>> = lists.rows().map(Iterator::collect).collect();
         let labels = LabelSets::from_names(&names);
-        let order = balanced_order(&labels, context.seed);
+        let order = if self.balance {
+            balanced_order(&labels, context.seed)
+        } else {
+            Rng::new(context.seed).permutation(table.num_rows())
+        };
         let mut met = Vec::with_capacity(self.sizes.len());
         let mut too_large = Vec::new();
         for size in &self.sizes {
@@ -115,7 +127,11 @@ impl Step for Slices {
             slice.sort_unstable();
             context.write_table(&size.to_string(), &table.take(&slice)?)?;
             let in_slice = labels.select(&slice);
-            let carried = in_slice.counts().into_iter().filter(|&rows| rows > 0).count();
+            let carried = in_slice
+                .counts()
+                .into_iter()
+                .filter(|&rows| rows > 0)
+                .count();
             met.push(format!("{} in {size}", number(carried)));
             if matches!(size, Size::Rows(rows) if *rows as usize > order.len()) {
                 too_large.push(size.to_string());
@@ -186,6 +202,18 @@ mod tests {
     }
 
     #[test]
+    fn slices_by_chance_are_nested_too_and_follow_the_frequency_of_labels() {
+        let outcome = Trial::new::<Slices>(json!({ "sizes": [6, 30], "balance": false }))
+            .input("table", &table())
+            .run();
+        let [small, large] = ["6", "30"].map(|port| outcome.texts(port, "text"));
+        assert!(small.iter().all(|row| large.contains(row)));
+        let labels = outcome.labels("30", "labels").concat();
+        let frequent = labels.iter().filter(|label| *label == "frequent").count();
+        assert!((12..25).contains(&frequent), "{frequent}");
+    }
+
+    #[test]
     fn a_slice_larger_than_the_table_holds_all_rows_and_a_note_says_so() {
         let outcome = slices(json!([128, 8, 1000]));
         assert_eq!(outcome.table("128").num_rows(), 60);
@@ -198,7 +226,12 @@ mod tests {
     #[test]
     fn sizes_have_a_default() {
         let trial = Trial::new::<Slices>(json!({}));
-        let ports: Vec<String> = trial.step().outputs().into_iter().map(|port| port.name).collect();
+        let ports: Vec<String> = trial
+            .step()
+            .outputs()
+            .into_iter()
+            .map(|port| port.name)
+            .collect();
         assert_eq!(ports, ["8", "16", "32", "64", "128", "all"]);
     }
 

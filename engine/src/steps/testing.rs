@@ -21,6 +21,7 @@ pub struct Trial {
     inputs: Vec<Input>,
     schemas: Vec<(String, Option<SchemaRef>)>,
     seed: u64,
+    threads: usize,
 }
 
 /// What came of a step that ran.
@@ -45,6 +46,7 @@ impl Trial {
             inputs: Vec::new(),
             schemas: Vec::new(),
             seed: 0,
+            threads: 2,
         }
     }
 
@@ -65,9 +67,30 @@ impl Trial {
         self
     }
 
+    /// The same with a file or folder at an input port, and its coordinates.
+    pub fn artifact(mut self, port: &str, path: &Path, coordinates: &[(&str, Json)]) -> Trial {
+        let coordinates = coordinates
+            .iter()
+            .fold(Coordinates::default(), |coordinates, (name, value)| {
+                coordinates.with(name, value.clone())
+            });
+        self.inputs.push(Input {
+            port: port.to_owned(),
+            coordinates,
+            path: path.to_owned(),
+        });
+        self.schemas.push((port.to_owned(), None));
+        self
+    }
+
     /// The same with a seed.
     pub fn seed(self, seed: u64) -> Trial {
         Trial { seed, ..self }
+    }
+
+    /// The same on that many threads.
+    pub fn threads(self, threads: usize) -> Trial {
+        Trial { threads, ..self }
     }
 
     /// The project's root, a folder of the trial's own.
@@ -118,7 +141,7 @@ impl Trial {
             resume_folder: self.folder.path().join("resume"),
             root: self.folder.path(),
             seed: self.seed,
-            threads: 2,
+            threads: self.threads,
             env: Vec::new(),
             cancelled: &cancelled,
             progress: &Nobody,
@@ -173,6 +196,16 @@ impl Outcome {
     /// A column of labels of an output table.
     pub fn labels(&self, port: &str, column: &str) -> Vec<Vec<String>> {
         self.table(port).string_lists(column).unwrap().to_vecs()
+    }
+
+    /// The file or folder at an output port.
+    pub fn path(&self, port: &str) -> PathBuf {
+        self.folder.join(port)
+    }
+
+    /// A JSON output.
+    pub fn json(&self, port: &str) -> Json {
+        serde_json::from_str(&self.text(port)).unwrap()
     }
 
     /// The text of an output.

@@ -142,7 +142,7 @@ impl TermCutter {
     }
 }
 
-fn compile(pattern: &str) -> Result<Regex> {
+pub(super) fn compile(pattern: &str) -> Result<Regex> {
     let refuse = |why: String| Error::TokenPattern {
         pattern: pattern.to_owned(),
         why,

@@ -1,5 +1,6 @@
 //! The parameters of a vectorizer and their checks.
 
+use super::analyzer::compile;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -133,7 +134,10 @@ impl Default for VectorizerParams {
 
 impl VectorizerParams {
     /// Fails on the first parameter outside its range.
-    pub(super) fn check(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] and [`Error::TokenPattern`].
+    pub fn check(&self) -> Result<()> {
         let (shortest, longest) = self.ngram_range;
         if shortest == 0 || shortest > longest {
             let value = format!("({shortest}, {longest})");
@@ -151,6 +155,9 @@ impl VectorizerParams {
             ));
         }
         self.min_df.check("min_df")?;
-        self.max_df.check("max_df")
+        self.max_df.check("max_df")?;
+        self.token_pattern
+            .as_deref()
+            .map_or(Ok(()), |pattern| compile(pattern).map(drop))
     }
 }
