@@ -81,7 +81,10 @@ fn the_sample_is_loaded_joined_deduplicated_split_and_sliced() {
 
     let slices = ["8", "16", "32", "64", "all"]
         .map(|size| numbers(&project.table(&format!("slices.{size}"))));
-    assert_eq!(slices.each_ref().map(Vec::len), [8, 16, 32, 64, parts[0].len()]);
+    assert_eq!(
+        slices.each_ref().map(Vec::len),
+        [8, 16, 32, 64, parts[0].len()]
+    );
     for pair in slices.windows(2) {
         assert!(pair[0].iter().all(|number| pair[1].contains(number)));
     }
@@ -99,7 +102,10 @@ fn a_second_run_has_nothing_to_do_and_a_changed_parameter_reruns_what_depends_on
     let changed = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, changed.replace("\"iterative\"", "\"stratified\"")).unwrap();
     let plan = project.engine("plan", &[]).text;
-    assert!(plan.contains("split.method: iterative -> stratified"), "{plan}");
+    assert!(
+        plan.contains("split.method: iterative -> stratified"),
+        "{plan}"
+    );
     assert!(plan.contains("4 cached, 1 will run, 1 may run"), "{plan}");
 }
 
@@ -124,7 +130,10 @@ fn the_content_of_files_decides_what_runs_again() {
 
 #[test]
 fn a_renamed_file_is_a_change_only_where_a_column_names_it() {
-    for (file_column, plan_says) in [("", "1 cached"), ("file_column = \"file\"", "file b.csv is new")] {
+    for (file_column, plan_says) in [
+        ("", "1 cached"),
+        ("file_column = \"file\"", "file b.csv is new"),
+    ] {
         let project = Project::new(&format!(
             "[pipeline]\nname = \"one\"\n[steps.rows]\nop = \"load\"\nsource = \"*.csv\"\n{file_column}\n",
         ));

@@ -369,6 +369,9 @@ fn find_kind(key: &Key, table: &Value, mistakes: &mut Mistakes) -> Option<&'stat
     }
     let methods = of_op.iter().filter_map(|kind| kind.method);
     let Some(method) = table.get("method") else {
+        if let Some(default) = of_op.iter().find(|kind| kind.default_method) {
+            return Some(default);
+        }
         let message = format!("the op `{name}` needs a `method`");
         mistakes.push(Mistake::new(op.span.clone(), message).near_miss("", methods, "methods"));
         return None;

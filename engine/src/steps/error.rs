@@ -60,6 +60,16 @@ impl StepError {
     }
 }
 
+impl From<super::check::Problem> for StepError {
+    fn from(problem: super::check::Problem) -> StepError {
+        let error = StepError::new(problem.message);
+        match problem.help {
+            Some(help) => error.help(help),
+            None => error,
+        }
+    }
+}
+
 impl From<cache::CacheError> for StepError {
     fn from(error: cache::CacheError) -> StepError {
         match error {

@@ -17,6 +17,7 @@ mod map_labels;
 pub mod port;
 mod predict;
 mod rows;
+mod select;
 mod slices;
 mod split;
 mod stats;
@@ -36,7 +37,7 @@ pub use port::{Arity, InputPort, OutputPort, PortType};
 
 /// Every kind that a pipeline can name.
 pub fn kinds() -> &'static [Kind] {
-    static KINDS: [Kind; 14] = [
+    static KINDS: [Kind; 15] = [
         Kind::of::<command::Command>(),
         Kind::of::<compare::Compare>(),
         Kind::of::<dedupe::Exact>(),
@@ -45,6 +46,7 @@ pub fn kinds() -> &'static [Kind] {
         Kind::of::<load::Load>(),
         Kind::of::<map_labels::MapLabels>(),
         Kind::of::<predict::Predict>(),
+        Kind::of::<select::Select>(),
         Kind::of::<slices::Slices>(),
         Kind::of::<split::Split>(),
         Kind::of::<stats::Stats>(),

@@ -46,6 +46,11 @@ impl Project {
 
     /// Runs the binary on the pipeline: `engine SUBCOMMAND pipeline.toml ARGUMENTS...`.
     pub fn engine(&self, subcommand: &str, arguments: &[&str]) -> Said {
+        self.engine_in(&[], subcommand, arguments)
+    }
+
+    /// The same with environment variables.
+    pub fn engine_in(&self, env: &[(&str, &str)], subcommand: &str, arguments: &[&str]) -> Said {
         let output = Command::new(env!("CARGO_BIN_EXE_engine"))
             .arg(subcommand)
             .arg("pipeline.toml")
@@ -53,6 +58,7 @@ impl Project {
             .current_dir(self.root())
             .env_remove("ENGINE_CACHE")
             .env_remove("RUST_LOG")
+            .envs(env.iter().copied())
             .output()
             .unwrap();
         let words = [output.stdout, output.stderr].concat();

@@ -59,7 +59,9 @@ fn run(
 ) -> Result<(), StepError> {
     let table = context.table("table")?;
     let texts = table.text_column(by)?;
-    let with_text: Vec<usize> = (0..texts.len()).filter(|&row| texts.is_valid(row)).collect();
+    let with_text: Vec<usize> = (0..texts.len())
+        .filter(|&row| texts.is_valid(row))
+        .collect();
     let present: Vec<&str> = with_text.iter().map(|&row| texts.value(row)).collect();
     let found = deduplicate(&present)?;
     context.check()?;
@@ -90,13 +92,25 @@ fn removed(
         let rows = found.duplicates.iter();
         rows.map(|duplicate| (with_text[duplicate.removed], with_text[duplicate.kept]))
     };
-    let similarity = found.duplicates.iter().map(|duplicate| duplicate.similarity);
+    let similarity = found
+        .duplicates
+        .iter()
+        .map(|duplicate| duplicate.similarity);
     Ok(Table::from_columns(vec![
         ("row", columns::ints(pairs().map(|(row, _)| row as i64))),
-        ("kept_row", columns::ints(pairs().map(|(_, kept)| kept as i64))),
+        (
+            "kept_row",
+            columns::ints(pairs().map(|(_, kept)| kept as i64)),
+        ),
         ("similarity", columns::floats(similarity)),
-        ("text", columns::text(pairs().map(|(row, _)| head(texts.value(row))))),
-        ("kept_text", columns::text(pairs().map(|(_, kept)| head(texts.value(kept))))),
+        (
+            "text",
+            columns::text(pairs().map(|(row, _)| head(texts.value(row)))),
+        ),
+        (
+            "kept_text",
+            columns::text(pairs().map(|(_, kept)| head(texts.value(kept)))),
+        ),
     ])?)
 }
 

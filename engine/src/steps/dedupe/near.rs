@@ -92,7 +92,10 @@ impl Step for Near {
     fn check(&self, check: &mut Check) {
         // Serde does not hold the ranges that the schema states.
         if !(self.threshold > 0.0 && self.threshold <= 1.0) {
-            let message = format!("`threshold` is {}, not above 0 and at most 1", self.threshold);
+            let message = format!(
+                "`threshold` is {}, not above 0 and at most 1",
+                self.threshold
+            );
             check.problem("threshold", message, None);
         }
         for (name, value) in [

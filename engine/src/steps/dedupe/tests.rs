@@ -72,7 +72,10 @@ fn parameters_out_of_range_are_problems() {
     let problems = Trial::new::<Near>(parameters)
         .input("table", &table())
         .problems();
-    let names: Vec<&str> = problems.iter().map(|problem| problem.parameter.as_str()).collect();
+    let names: Vec<&str> = problems
+        .iter()
+        .map(|problem| problem.parameter.as_str())
+        .collect();
     assert_eq!(names, ["threshold", "shingle_size", "by"]);
 }
 

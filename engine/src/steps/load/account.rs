@@ -1,9 +1,11 @@
 //! What was read, as metrics and notes.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use table::read::LoadReport;
+use table::TableError;
+use table::read::{BadRow, LoadReport, LocalFile};
+use table::source::{Fetched, Provenance};
 
 use crate::report::number::bytes;
 use crate::steps::words::{first, number, rows};
@@ -16,27 +18,27 @@ const COLUMNS_LISTED: usize = 8;
 #[derive(Serialize)]
 struct Account<'a> {
     source: &'a str,
-    #[serde(flatten)]
-    report: LoadReport,
+    rows: u64,
+    bytes: u64,
+    bad_rows: u64,
+    first_bad: &'a [BadRow],
+    blank_lines: u64,
+    empty_columns: &'a [String],
+    /// Where each file came from.
+    files: &'a [Provenance],
 }
 
-/// Writes the report and says the most important of it in notes.
+/// Writes the metrics and says the most important of them in notes.
 pub(super) fn give(
     source: &str,
+    fetched: &Fetched,
     mut report: LoadReport,
     context: &Context<'_>,
 ) -> Result<(), StepError> {
-    // The same file is called the same wherever the project lies.
-    let from_root = |path: &Path| {
-        path.strip_prefix(context.root)
-            .unwrap_or(path)
-            .to_path_buf()
-    };
-    report.files = report.files.iter().map(|path| from_root(path)).collect();
     for bad in &mut report.first_bad {
-        bad.file = from_root(&bad.file);
+        bad.file = name(&bad.file, &fetched.files);
     }
-    let files = match report.files.len() {
+    let files = match fetched.files.len() {
         1 => "1 file".to_owned(),
         several => format!("{} files", number(several)),
     };
@@ -50,5 +52,42 @@ pub(super) fn give(
         let names = first(report.empty_columns.iter(), COLUMNS_LISTED);
         context.note(format!("columns without any value: {names}"));
     }
-    context.write_json("report", &Account { source, report })
+    for origin in fetched.provenance.iter().take(1) {
+        match (&origin.revision, &origin.blake3) {
+            (Some(revision), _) => context.note(format!("revision {revision}")),
+            (None, Some(digest)) => context.note(format!("BLAKE3 {digest}")),
+            (None, None) => {}
+        }
+    }
+    let account = Account {
+        source,
+        rows: report.rows,
+        bytes: report.bytes,
+        bad_rows: report.bad_rows,
+        first_bad: &report.first_bad,
+        blank_lines: report.blank_lines,
+        empty_columns: &report.empty_columns,
+        files: &fetched.provenance,
+    };
+    context.write_json("report", &account)
+}
+
+/// An error that calls a file by its name: its path may be one of a folder that is soon gone.
+pub(super) fn named(error: TableError, files: &[LocalFile]) -> TableError {
+    match error {
+        TableError::BadRow { mut bad } => {
+            bad.file = name(&bad.file, files);
+            TableError::BadRow { bad }
+        }
+        TableError::File { path, reason } => TableError::File {
+            path: name(&path, files),
+            reason,
+        },
+        other => other,
+    }
+}
+
+fn name(path: &Path, files: &[LocalFile]) -> PathBuf {
+    let file = files.iter().find(|file| file.path == path);
+    file.map_or_else(|| path.to_path_buf(), |file| PathBuf::from(&file.name))
 }

@@ -1,83 +1,49 @@
-//! A path or a pattern to the files that it means.
+//! Paths and patterns to files.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use glob::{MatchOptions, Pattern};
+use table::read::LocalFile;
+use table::source::{self, FetchOptions, Fetched, Source};
+use table::{TableError, Watch};
 
 use crate::pipeline::mistake::nearest;
+use crate::steps::StepError;
 use crate::steps::check::Problem;
-use crate::steps::{Context, StepError};
 
-/// The files that `source` means, relative to `root`: one, or all that match a pattern, sorted by path.
-pub(super) fn files(source: &str, root: &Path) -> Result<Vec<PathBuf>, Problem> {
-    let path = root.join(source);
-    if path.is_file() {
-        return Ok(vec![path]);
-    }
+/// The files that a path or a pattern means, relative to `root`: one, or all that match, sorted by path.
+pub(super) fn find(pattern: &str, root: &Path) -> Result<Fetched, Problem> {
     let problem = |message: String, help: String| Problem {
         parameter: "source".to_owned(),
         message,
         help: Some(help),
     };
+    let path = root.join(pattern);
     if path.is_dir() {
+        let folder = pattern.trim_end_matches('/');
         return Err(problem(
-            format!("{source} is a folder"),
-            format!(
-                "name the files in it, such as \"{}/*.jsonl\"",
-                source.trim_end_matches('/')
-            ),
+            format!("{pattern} is a folder"),
+            format!("name the files in it, such as \"{folder}/*.jsonl\""),
         ));
     }
-    if source.contains(['*', '?', '[']) {
-        let files = matching(source, root).map_err(|error| {
-            problem(
-                format!("`{source}` is no pattern: {}", error.msg),
-                "`*` and `?` stand for characters, `**` for folders, `[ab]` for one of several"
-                    .to_owned(),
-            )
-        })?;
-        if files.is_empty() {
-            return Err(problem(
-                format!("no file matches {source} in {}", root.display()),
-                "`*` matches within one folder, `**/` any folders below".to_owned(),
-            ));
-        }
-        return Ok(files);
+    if !path.exists() && !pattern.contains(['*', '?', '[']) {
+        let (folder, help) = where_it_ends(&path);
+        return Err(problem(
+            format!("there is no file {pattern}: looked in {}", folder.display()),
+            help,
+        ));
     }
-    let (folder, help) = where_it_ends(&path);
-    Err(problem(
-        format!("there is no file {source}: looked in {}", folder.display()),
-        help,
-    ))
-}
-
-/// What messages and the file column call a file: its path from the project's root.
-pub(super) fn name(path: &Path, root: &Path) -> String {
-    path.strip_prefix(root)
-        .unwrap_or(path)
-        .display()
-        .to_string()
-}
-
-fn matching(source: &str, root: &Path) -> Result<Vec<PathBuf>, glob::PatternError> {
-    let pattern = if Path::new(source).is_absolute() {
-        source.to_owned()
-    } else {
-        format!("{}/{source}", Pattern::escape(&root.to_string_lossy()))
+    let local = Source::Local {
+        pattern: pattern.to_owned(),
     };
-    let options = MatchOptions {
-        require_literal_separator: true,
-        // So that `**` does not walk into `.engine` and `.git`.
-        require_literal_leading_dot: true,
-        ..MatchOptions::default()
-    };
-    let mut files: Vec<PathBuf> = glob::glob_with(&pattern, options)?
-        .flatten()
-        .filter(|path| path.is_file())
-        .collect();
-    files.sort();
-    Ok(files)
+    source::fetch(&local, &FetchOptions::new(root), root, &Watch::nobody()).map_err(|error| {
+        let message = match error {
+            TableError::Address { reason, .. } => format!("{pattern}: {reason}"),
+            other => other.to_string(),
+        };
+        let help = "`*` and `?` stand for characters within a name, `**/` for any folders";
+        problem(message, help.to_owned())
+    })
 }
 
 /// The deepest folder of a missing path that exists, and what to do.
@@ -105,16 +71,20 @@ fn where_it_ends(path: &Path) -> (PathBuf, String) {
 }
 
 /// Fails unless the file has the BLAKE3 digest `pin`.
-pub(super) fn check_pin(path: &Path, pin: &str, context: &Context<'_>) -> Result<(), StepError> {
-    let name = name(path, context.root);
-    let failed = |error: &std::io::Error| StepError::io("reading", Path::new(&name), error);
+pub(super) fn check_pin(file: &LocalFile, pin: &str) -> Result<(), StepError> {
+    let failed = |error: &std::io::Error| StepError::io("reading", Path::new(&file.name), error);
     let mut hasher = blake3::Hasher::new();
-    let file = File::open(path).map_err(|error| failed(&error))?;
-    hasher.update_reader(file).map_err(|error| failed(&error))?;
+    let content = File::open(&file.path).map_err(|error| failed(&error))?;
+    hasher
+        .update_reader(content)
+        .map_err(|error| failed(&error))?;
     let found = hasher.finalize().to_hex();
     if found.eq_ignore_ascii_case(pin) {
         return Ok(());
     }
-    let message = format!("{name} has the BLAKE3 digest {found}, but {pin} is pinned");
+    let message = format!(
+        "{} has the BLAKE3 digest {found}, but {pin} is pinned",
+        file.name
+    );
     Err(StepError::new(message).help("if the new content is right, pin that"))
 }

@@ -1,18 +1,21 @@
 //! `op = "load"`: rows come in.
 //!
 //! - `local`: paths and patterns to files
+//! - `remote`: what comes over the network
 //! - `account`: what was read, as metrics and notes
 
 mod account;
 mod local;
+mod remote;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use table::TableError;
-use table::read::{ColumnType, Format, LocalFile, OnError, ReadOptions, Watch};
+use table::read::{ColumnType, Format, LocalFile, OnError, ReadOptions};
+use table::source::{Fetched, Source};
+use table::{TableError, Watch};
 
 use super::check::Problem;
 use super::{
@@ -31,11 +34,21 @@ use super::{
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Load {
-    /// Where the rows are: a file's path, relative to the project's root, or a pattern such as `data/*.jsonl.gz`, whose files
-    /// are read in the order of their names. Their content is part of the key.
+    /// Where the rows are.
+    ///
+    /// - `data/issues.jsonl`: a file, relative to the project's root, or a pattern such as `data/*.jsonl.gz`, whose files
+    ///   are read in the order of their names. Their content is part of the key.
+    /// - `https://example.org/issues.csv`: a file on the web; see `blake3`.
+    /// - `hf://datasets/OWNER/NAME/PATH@REVISION`: a file, or a pattern, of a dataset on the Hugging Face hub. Default of the
+    ///   revision: main; a commit never changes.
+    /// - `github://OWNER/REPO/issues?labels=bug`: the issues and pull requests of a repository through GitHub's REST API, all
+    ///   pages of them, open and closed where the query does not say otherwise.
+    ///
+    /// What comes over the network is fetched when the step runs, and an interrupted fetch is taken up again; the key holds
+    /// the address, not what it led to, so that `engine run --force STEP` fetches anew.
     source: String,
     /// The layout. Default: what the name says (.jsonl, .ndjson, .json, .csv, .tsv, .tab, .parquet, .txt, .text, .md, each
-    /// with .gz or .zst behind it or not).
+    /// with .gz or .zst behind it or not); `github-issues` for a github:// source.
     #[serde(default)]
     format: Option<Format>,
     /// The columns to read: a list of names, or a table of new names and where each is found, `{ login = "user.login", tags =
@@ -65,9 +78,15 @@ pub struct Load {
     #[serde(default = "row_bytes")]
     #[schemars(range(min = 1, max = 1_073_741_824))]
     max_row_bytes: usize,
-    /// The BLAKE3 digest that the file must have, 64 hexadecimal digits. Default: any.
+    /// The BLAKE3 digest that a file, local or on the web, must have: 64 hexadecimal digits. Default: any.
     #[serde(default)]
     blake3: Option<String>,
+    /// A token for GitHub or for the Hugging Face hub, as `"${env.GITHUB_TOKEN}"` with that name in `env`. It is sent to that
+    /// server alone, and is never shown, stored or part of a key. Default: none; for the hub the one in HF_TOKEN, or that of
+    /// `hf auth login`.
+    #[serde(default, skip_serializing)]
+    #[schemars(extend("x-secret" = true))]
+    token: Option<String>,
 }
 
 /// Which columns are read.
@@ -77,6 +96,9 @@ enum Columns {
     Names(Vec<String>),
     Places(BTreeMap<String, String>),
 }
+
+/// What to do where a name tells no format.
+const FORMATS: &str = "add format = \"jsonl\", \"csv\", \"tsv\", \"parquet\", \"text\", \"github-issues\" or \"jira-issues\"";
 
 fn row_bytes() -> usize {
     64 << 20
@@ -108,15 +130,10 @@ impl Step for Load {
             check.problem("delimiter", message, None);
             return;
         }
-        if let Some(pin) = &self.blake3
-            && !(pin.len() == 64 && pin.bytes().all(|byte| byte.is_ascii_hexdigit()))
-        {
-            let message = "a BLAKE3 digest has 64 hexadecimal digits";
-            let help = "see what `b3sum FILE` prints".to_owned();
-            check.problem("blake3", message, Some(help));
-        }
-        let format = self.format.or_else(|| Format::from_name(&self.source));
-        let Some(format) = format else { return };
+        self.check_source(check);
+        let Some(format) = self.known_format() else {
+            return;
+        };
         let options = ReadOptions {
             format: Some(format),
             ..self.options(1)
@@ -130,30 +147,31 @@ impl Step for Load {
     }
 
     fn files(&self, root: &Path) -> Result<Vec<PathBuf>, Problem> {
-        let files = local::files(&self.source, root)?;
+        let Ok(Source::Local { pattern }) = Source::parse(&self.source) else {
+            return Ok(Vec::new());
+        };
+        let files = local::find(&pattern, root)?.files;
+        let unknown = |file: &&LocalFile| Format::from_name(&file.name).is_none();
         if self.format.is_none()
-            && let Some(file) = files
-                .iter()
-                .find(|file| Format::from_name(&file.to_string_lossy()).is_none())
+            && let Some(file) = files.iter().find(unknown)
         {
             return Err(Problem {
                 parameter: "source".to_owned(),
-                message: format!("the name {} tells no format", local::name(file, root)),
-                help: Some("add format = \"jsonl\", \"csv\", \"tsv\", \"parquet\", \"text\", \"github-issues\" or \"jira-issues\"".to_owned()),
+                message: format!("the name {} tells no format", file.name),
+                help: Some(FORMATS.to_owned()),
             });
         }
         if self.blake3.is_some() && files.len() > 1 {
             return Err(Problem {
                 parameter: "blake3".to_owned(),
                 message: format!(
-                    "{} matches {} files, and a digest is of one",
-                    self.source,
+                    "{pattern} matches {} files, and a digest is of one",
                     files.len()
                 ),
                 help: Some("the content of local files is part of the key anyway".to_owned()),
             });
         }
-        Ok(files)
+        Ok(files.into_iter().map(|file| file.path).collect())
     }
 
     fn names_files(&self) -> bool {
@@ -168,20 +186,21 @@ impl Step for Load {
     }
 
     fn run(&self, context: &Context<'_>) -> Result<(), StepError> {
-        let files = self.local_files(context)?;
-        let total: u64 = files
-            .iter()
-            .filter_map(|file| std::fs::metadata(&file.path).ok())
-            .map(|metadata| metadata.len())
-            .sum();
+        let fetched = self.fetch(context)?;
+        let total: u64 = fetched.provenance.iter().map(|file| file.bytes).sum();
         let watch = Watch {
             progress: &|progress| context.progress.update(progress.bytes, total, "bytes"),
+            note: &|_| {},
             cancelled: &|| context.is_cancelled(),
         };
         let path = context.output_path("table");
-        let options = self.options(context.threads);
-        let (_, report) = table::read::read_to_parquet(&files, &options, &path, &watch)?;
-        account::give(&self.source, report, context)
+        let options = ReadOptions {
+            format: self.known_format(),
+            ..self.options(context.threads)
+        };
+        let (_, report) = table::read::read_to_parquet(&fetched.files, &options, &path, &watch)
+            .map_err(|error| account::named(error, &fetched.files))?;
+        account::give(&self.source, &fetched, report, context)
     }
 }
 
@@ -215,22 +234,56 @@ impl Load {
         }
     }
 
-    fn local_files(&self, context: &Context<'_>) -> Result<Vec<LocalFile>, StepError> {
-        let paths = local::files(&self.source, context.root).map_err(|problem| {
-            let error = StepError::new(problem.message);
-            match problem.help {
-                Some(help) => error.help(help),
-                None => error,
+    /// The layout, as far as the parameters tell.
+    fn known_format(&self) -> Option<Format> {
+        self.format
+            .or_else(|| match Source::parse(&self.source).ok()? {
+                Source::Local { pattern } => Format::from_name(&pattern),
+                Source::Http { url } => Format::from_name(url.split(['?', '#']).next()?),
+                Source::Hub(address) => Format::from_name(&address.path),
+                Source::Github(_) => Some(Format::GithubIssues),
+            })
+    }
+
+    fn check_source(&self, check: &mut Check) {
+        let source = match Source::parse(&self.source) {
+            Ok(source) => source,
+            Err(error) => {
+                check.problem("source", error.to_string(), None);
+                return;
             }
-        })?;
-        if let (Some(pin), [path]) = (&self.blake3, paths.as_slice()) {
-            local::check_pin(path, pin, context)?;
-        }
-        let file = |path: PathBuf| LocalFile {
-            name: local::name(&path, context.root),
-            path,
         };
-        Ok(paths.into_iter().map(file).collect())
+        if !source.is_local() && self.known_format().is_none() {
+            let message = "the address tells no format";
+            check.problem("source", message, Some(FORMATS.to_owned()));
+        }
+        if self.token.is_some() && matches!(source, Source::Local { .. } | Source::Http { .. }) {
+            let message = "only sources that begin with github:// or hf:// take a token";
+            check.problem("token", message, None);
+        }
+        let Some(pin) = &self.blake3 else { return };
+        if matches!(source, Source::Hub(_) | Source::Github(_)) {
+            let message = "a digest can be pinned for files, local or on the web";
+            let help = "on the Hugging Face hub, pin a commit: ...@COMMIT".to_owned();
+            check.problem("blake3", message, Some(help));
+        }
+        if !(pin.len() == 64 && pin.bytes().all(|byte| byte.is_ascii_hexdigit())) {
+            let message = "a BLAKE3 digest has 64 hexadecimal digits";
+            let help = "see what `b3sum FILE` prints".to_owned();
+            check.problem("blake3", message, Some(help));
+        }
+    }
+
+    fn fetch(&self, context: &Context<'_>) -> Result<Fetched, StepError> {
+        let source = Source::parse(&self.source)?;
+        let Source::Local { pattern } = &source else {
+            return remote::fetch(&source, self, context);
+        };
+        let found = local::find(pattern, context.root)?;
+        if let (Some(pin), [file]) = (&self.blake3, found.files.as_slice()) {
+            local::check_pin(file, pin)?;
+        }
+        Ok(found)
     }
 }
 

@@ -30,8 +30,8 @@ use super::{Check, Context, InputPort, OutputPort, PortType, Step, StepError, St
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Select {
-    /// New columns, each of texts of others joined: `text = { columns = ["title", "body"], separator = "\n\n" }`. A null is
-    /// left out together with its separator; where all are null, so is the text.
+    /// New columns, each of texts of others joined: `text = { columns = ["title", "body"], separator = "\n\n" }`. Nulls
+    /// and empty texts are left out together with their separator; where all are null, so is the text.
     #[serde(default)]
     concat: BTreeMap<String, Concat>,
     /// New columns, each with its expression: `length = "words(text)"`. They see the columns of the input and of `concat`,
@@ -138,7 +138,11 @@ impl<'a> Stages<'a> {
         Ok(Stages {
             select,
             derive: select.derive.iter().map(derive).collect::<Result<_, _>>()?,
-            filter: select.filter.as_deref().map(Expression::parse).transpose()?,
+            filter: select
+                .filter
+                .as_deref()
+                .map(Expression::parse)
+                .transpose()?,
         })
     }
 

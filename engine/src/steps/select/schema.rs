@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use table::expr::Expression;
-use table::{TableError, near_miss};
+use table::near_miss;
 
 use super::Select;
 use crate::steps::Check;
@@ -95,7 +95,10 @@ fn derived(parsed: &Parsed, joined: &SchemaRef, check: &mut Check) -> Option<Sch
     let mut known = true;
     for (name, expression) in &parsed.derive {
         let parameter = format!("derive.{name}");
-        match expression.as_ref().map(|expression| expression.check(joined)) {
+        match expression
+            .as_ref()
+            .map(|expression| expression.check(joined))
+        {
             Some(Ok(data_type)) => fields.push(Field::new(name, data_type, true)),
             Some(Err(error)) => {
                 check.problem(&parameter, error.to_string(), None);
@@ -129,9 +132,20 @@ fn chosen(select: &Select, schema: &SchemaRef, check: &mut Check) -> Option<Sche
         Some(names) => names.iter().filter_map(field).collect(),
         None => {
             let fields = schema.fields().iter().map(|field| field.as_ref().clone());
-            fields.filter(|field| !select.drop.contains(field.name())).collect()
+            fields
+                .filter(|field| !select.drop.contains(field.name()))
+                .collect()
         }
     };
+    if known && fields.is_empty() {
+        let parameter = if select.columns.is_some() {
+            "columns"
+        } else {
+            "drop"
+        };
+        check.problem(parameter, "no column would be left", None);
+        return None;
+    }
     known.then(|| Arc::new(Schema::new(fields)))
 }
 
@@ -146,7 +160,10 @@ fn check_names(select: &Select, schema: &SchemaRef, check: &mut Check) -> bool {
     }
     let renamed = renamed(schema, &select.rename);
     for (at, field) in renamed.fields().iter().enumerate() {
-        if renamed.fields()[..at].iter().any(|other| other.name() == field.name()) {
+        if renamed.fields()[..at]
+            .iter()
+            .any(|other| other.name() == field.name())
+        {
             let message = format!("two columns would be called `{}`", field.name());
             check.problem("rename", message, Some("drop one of them".to_owned()));
             fine = false;
@@ -161,7 +178,9 @@ pub(super) fn renamed(schema: &SchemaRef, names: &BTreeMap<String, String>) -> S
         Some(name) => field.as_ref().clone().with_name(name),
         None => field.as_ref().clone(),
     };
-    Arc::new(Schema::new(schema.fields().iter().map(field).collect::<Vec<_>>()))
+    Arc::new(Schema::new(
+        schema.fields().iter().map(field).collect::<Vec<_>>(),
+    ))
 }
 
 fn missing(parameter: &str, column: &str, schema: &SchemaRef, check: &mut Check) {
@@ -170,5 +189,9 @@ fn missing(parameter: &str, column: &str, schema: &SchemaRef, check: &mut Check)
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("columns: {}", names().collect::<Vec<_>>().join(", ")),
     };
-    check.problem(parameter, format!("there is no column `{column}`"), Some(help));
+    check.problem(
+        parameter,
+        format!("there is no column `{column}`"),
+        Some(help),
+    );
 }

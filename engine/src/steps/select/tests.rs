@@ -6,16 +6,27 @@ use table::columns;
 fn issues() -> Table {
     Table::from_columns(vec![
         ("number", columns::ints([1, 2, 3, 4])),
-        ("title", columns::optional_text([Some("crash"), Some("slow"), Some("why"), None])),
-        ("body", columns::optional_text([Some("it falls"), None, Some(""), None])),
+        (
+            "title",
+            columns::optional_text([Some("crash"), Some("slow"), Some("why"), None]),
+        ),
+        (
+            "body",
+            columns::optional_text([Some("it falls"), None, Some(""), None]),
+        ),
         ("pull", columns::bools([false, true, false, false])),
-        ("labels", columns::string_lists([vec!["bug"], vec![], vec!["bug", "q"], vec![]])),
+        (
+            "labels",
+            columns::string_lists([vec!["bug"], vec![], vec!["bug", "q"], vec![]]),
+        ),
     ])
     .unwrap()
 }
 
 fn select(parameters: Json) -> crate::steps::testing::Outcome {
-    Trial::new::<Select>(parameters).input("table", &issues()).run()
+    Trial::new::<Select>(parameters)
+        .input("table", &issues())
+        .run()
 }
 
 fn problems(parameters: Json) -> Vec<(String, String)> {
@@ -25,13 +36,16 @@ fn problems(parameters: Json) -> Vec<(String, String)> {
 }
 
 #[test]
-fn texts_are_joined_without_their_nulls() {
+fn texts_are_joined_without_what_is_empty() {
     let outcome = select(json!({
         "concat": { "text": { "columns": ["title", "body"], "separator": "\n\n" } }
     }));
     let texts = outcome.table("table").text_column("text").unwrap();
     let texts: Vec<Option<&str>> = texts.iter().collect();
-    assert_eq!(texts, [Some("crash\n\nit falls"), Some("slow"), Some("why\n\n"), None]);
+    assert_eq!(
+        texts,
+        [Some("crash\n\nit falls"), Some("slow"), Some("why"), None]
+    );
     assert_eq!(outcome.notes, ["4 rows"]);
 }
 
@@ -45,7 +59,10 @@ fn stages_follow_each_other_as_documented() {
         "rename": { "size": "number", "number": "size" },
     }));
     let table = outcome.table("table");
-    assert_eq!(table.column_names().collect::<Vec<_>>(), ["number", "size", "title"]);
+    assert_eq!(
+        table.column_names().collect::<Vec<_>>(),
+        ["number", "size", "title"]
+    );
     assert_eq!(outcome.ints("table", "number"), [13]);
     assert_eq!(outcome.ints("table", "size"), [2]);
     assert_eq!(outcome.notes, ["1 of 4 rows"]);
@@ -55,7 +72,10 @@ fn stages_follow_each_other_as_documented() {
 fn columns_can_be_dropped() {
     let outcome = select(json!({ "drop": ["body", "pull"] }));
     let table = outcome.table("table");
-    assert_eq!(table.column_names().collect::<Vec<_>>(), ["number", "title", "labels"]);
+    assert_eq!(
+        table.column_names().collect::<Vec<_>>(),
+        ["number", "title", "labels"]
+    );
 }
 
 #[test]
@@ -77,7 +97,11 @@ fn mistakes_in_expressions_are_shown_in_their_place() {
 
     let found = problems(json!({ "filter": "titel == \"x\"" }));
     assert_eq!(found[0].0, "filter");
-    assert!(found[0].1.contains("\n  titel == \"x\"\n  ^^^^^"), "{}", found[0].1);
+    assert!(
+        found[0].1.contains("\n  titel == \"x\"\n  ^^^^^"),
+        "{}",
+        found[0].1
+    );
     assert!(found[0].1.contains("title"), "{}", found[0].1);
 
     let found = problems(json!({ "filter": "number + 1" }));
@@ -91,17 +115,33 @@ fn every_mistake_about_columns_is_found_at_once() {
         "columns": ["number", "number", "bodi"],
         "drop": ["pull"],
     }));
-    let parameters: Vec<&str> = found.iter().map(|(parameter, _)| parameter.as_str()).collect();
+    let parameters: Vec<&str> = found
+        .iter()
+        .map(|(parameter, _)| parameter.as_str())
+        .collect();
     assert_eq!(
         parameters,
-        ["drop", "concat.none", "concat.text.columns", "concat.text.columns", "columns", "columns"]
+        [
+            "drop",
+            "concat.none",
+            "concat.text.columns",
+            "concat.text.columns",
+            "columns",
+            "columns"
+        ]
     );
     let found = problems(json!({ "rename": { "bodi": "x", "title": "number" } }));
     assert_eq!(
         found,
         [
-            ("rename.bodi".to_owned(), "there is no column `bodi`".to_owned()),
-            ("rename".to_owned(), "two columns would be called `number`".to_owned())
+            (
+                "rename.bodi".to_owned(),
+                "there is no column `bodi`".to_owned()
+            ),
+            (
+                "rename".to_owned(),
+                "two columns would be called `number`".to_owned()
+            )
         ]
     );
 }

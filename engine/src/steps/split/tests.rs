@@ -55,12 +55,11 @@ fn every_row_is_in_exactly_one_part_or_unlabelled() {
         let parts = ["train", "valid", "test", "unlabeled"].map(|part| outcome.texts(part, "text"));
         assert_eq!(sorted(&parts), all, "{method}");
         assert_eq!(parts[3].len(), 100, "{method}");
-        if method != "group" {
-            assert_eq!(
-                parts.each_ref().map(Vec::len),
-                [150, 75, 75, 100],
-                "{method}"
-            );
+        let sizes = parts.each_ref().map(Vec::len);
+        match method {
+            "random" | "stratified" => assert_eq!(sizes, [150, 75, 75, 100], "{method}"),
+            // What these hold together comes before the sizes.
+            _ => assert!(sizes[0].abs_diff(150) <= 5, "{method}: {sizes:?}"),
         }
         assert_eq!(
             outcome

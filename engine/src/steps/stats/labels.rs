@@ -61,7 +61,10 @@ fn give_labels(
     let share = |(_, rows): &(&String, usize)| *rows as f64 / labelled as f64;
     let table = Table::from_columns(vec![
         ("label", columns::text(counted.iter().map(|(name, _)| name))),
-        ("rows", columns::ints(counted.iter().map(|(_, rows)| *rows as i64))),
+        (
+            "rows",
+            columns::ints(counted.iter().map(|(_, rows)| *rows as i64)),
+        ),
         ("share", columns::floats(counted.iter().map(share))),
     ])?;
     context.write_table("labels", &table)?;
@@ -86,7 +89,10 @@ fn give_labels_per_row(
     let share = |rows: &usize| *rows as f64 / total as f64;
     let table = Table::from_columns(vec![
         ("labels", columns::ints((0..).take(per_row.len()))),
-        ("rows", columns::ints(per_row.iter().map(|rows| *rows as i64))),
+        (
+            "rows",
+            columns::ints(per_row.iter().map(|rows| *rows as i64)),
+        ),
         ("share", columns::floats(per_row.iter().map(share))),
     ])?;
     context.write_table("labels_per_row", &table)?;

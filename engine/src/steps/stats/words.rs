@@ -32,7 +32,10 @@ pub(super) fn run(table: &Table, column: &str, context: &Context<'_>) -> Result<
     let table = Table::from_columns(vec![
         ("from", columns::ints(bins.iter().map(|bin| bin.low as i64))),
         ("to", columns::ints(bins.iter().map(|bin| bin.high as i64))),
-        ("rows", columns::ints(bins.iter().map(|bin| bin.count as i64))),
+        (
+            "rows",
+            columns::ints(bins.iter().map(|bin| bin.count as i64)),
+        ),
         ("share", columns::floats(bins.iter().map(share))),
     ])?;
     context.write_table("words", &table)?;
@@ -74,7 +77,11 @@ pub(super) fn run(table: &Table, column: &str, context: &Context<'_>) -> Result<
     let empty = counts.iter().filter(|words| **words == 0.0).count();
     if empty > 0 {
         let verb = if empty == 1 { "has" } else { "have" };
-        context.note(format!("{} of {} {verb} no words", number(empty), rows(counts.len())));
+        context.note(format!(
+            "{} of {} {verb} no words",
+            number(empty),
+            rows(counts.len())
+        ));
     }
     Ok(())
 }

@@ -9,8 +9,8 @@ use crate::error::Result;
 use crate::table::Table;
 
 /// The texts of the named columns, joined by `separator` row by row, such as title, blank line and
-/// body by `"\n\n"`. Nulls are left out together with their separator; a row of nothing but nulls
-/// is null.
+/// body by `"\n\n"`. Nulls and empty texts are left out together with their separator; a row of
+/// nothing but nulls is null.
 ///
 /// # Errors
 /// Where a column is not there or holds no text.
@@ -30,11 +30,12 @@ pub fn concat_text<N: AsRef<str>>(
         text.clear();
         let mut any = false;
         for part in parts.iter().filter(|part| part.is_valid(row)) {
-            if any {
+            any = true;
+            let part = part.value(row);
+            if !text.is_empty() && !part.is_empty() {
                 text.push_str(separator);
             }
-            any = true;
-            text.push_str(part.value(row));
+            text.push_str(part);
         }
         if any {
             joined.append_value(&text);
