@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod pipeline;
 pub mod plan;
+pub mod reference;
 pub mod report;
 pub mod results;
 pub mod run;

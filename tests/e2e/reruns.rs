@@ -79,11 +79,21 @@ impl Project {
         let history = History::of_project(self.root());
         let previous = history.previous(&pipeline.name, &cache);
         let selection = Selection::everything(&pipeline);
-        let plan = Plan::make(&pipeline, &Resolver::new(&pipeline, &cache), &selection, &previous).unwrap();
+        let plan = Plan::make(
+            &pipeline,
+            &Resolver::new(&pipeline, &cache),
+            &selection,
+            &previous,
+        )
+        .unwrap();
         let words = |planned: &Planned| match planned {
             Planned::Left => "left".to_owned(),
             Planned::Cached(_) => "cached".to_owned(),
-            Planned::Run(why) => why.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+            Planned::Run(why) => why
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join("; "),
             Planned::MayRun(producers) => format!("may run: {}", producers.join(", ")),
         };
         let said = pipeline
@@ -93,7 +103,8 @@ impl Project {
             .map(|(instance, planned)| (instance.name.clone(), words(planned)))
             .collect();
         let runs = engine::run::history::runs_folder(self.root());
-        let folder = RunFolder::create(&runs, &pipeline.name, text, jiff::Timestamp::now()).unwrap();
+        let folder =
+            RunFolder::create(&runs, &pipeline.name, text, jiff::Timestamp::now()).unwrap();
         let setup = Setup {
             pipeline: &pipeline,
             cache: &cache,
@@ -137,7 +148,10 @@ fn a_changed_parameter_reruns_the_steps_that_depend_on_it_and_plan_says_so() {
     let project = Project::new();
     project.run(PIPELINE);
     let (plan, ran) = project.run(&PIPELINE.replace("n = 2", "n = 3"));
-    assert_eq!(said(&plan, "head"), "head.command: head -n 2 $INPUT -> head -n 3 $INPUT");
+    assert_eq!(
+        said(&plan, "head"),
+        "head.command: head -n 2 $INPUT -> head -n 3 $INPUT"
+    );
     assert_eq!(said(&plan, "sorted"), "may run: head");
     assert_eq!(said(&plan, "both"), "may run: sorted");
     assert_eq!(said(&plan, "source"), "cached");
@@ -166,14 +180,20 @@ fn touching_a_file_reruns_nothing_and_changing_it_what_reads_it() {
     fs::write(&data, "b\na\nc\nd\ne\n").unwrap();
     let (plan, ran) = project.run(PIPELINE);
     assert_eq!(said(&plan, "source"), "file data.txt changed");
-    assert_eq!(ran, ["both", "count", "head", "source"], "`sorted` is spared: the first two lines are the same");
+    assert_eq!(
+        ran,
+        ["both", "count", "head", "source"],
+        "`sorted` is spared: the first two lines are the same"
+    );
 }
 
 #[test]
 fn renaming_a_step_reruns_nothing() {
     let project = Project::new();
     project.run(PIPELINE);
-    let renamed = PIPELINE.replace("[steps.head]", "[steps.top]").replace("\"head\"", "\"top\"");
+    let renamed = PIPELINE
+        .replace("[steps.head]", "[steps.top]")
+        .replace("\"head\"", "\"top\"");
     let (plan, ran) = project.run(&renamed);
     assert!(plan.values().all(|words| words == "cached"), "{plan:?}");
     assert!(ran.is_empty());
@@ -183,7 +203,10 @@ fn renaming_a_step_reruns_nothing() {
 fn resources_and_other_things_that_change_only_speed_rerun_nothing() {
     let project = Project::new();
     project.run(PIPELINE);
-    let faster = PIPELINE.replace("command = \"sort $INPUT\"", "command = \"sort $INPUT\"\ncores = 2\nresources = { memory = \"1 GB\" }");
+    let faster = PIPELINE.replace(
+        "command = \"sort $INPUT\"",
+        "command = \"sort $INPUT\"\ncores = 2\nresources = { memory = \"1 GB\" }",
+    );
     assert!(project.run(&faster).1.is_empty());
 }
 
@@ -192,7 +215,11 @@ fn a_missing_blob_is_the_reason_given() {
     let project = Project::new();
     project.run(PIPELINE);
     let cache = Cache::open(&project.root().join(".engine/cache")).unwrap();
-    let count = cache.actions().into_iter().find(|action| action.manifest.contains("wc -l")).unwrap();
+    let count = cache
+        .actions()
+        .into_iter()
+        .find(|action| action.manifest.contains("wc -l"))
+        .unwrap();
     let path = cache.artifact_path(&count.outputs[0].artifact).unwrap();
     if path.is_file() {
         fs::remove_file(path).unwrap();
@@ -212,9 +239,21 @@ fn targets_leave_out_what_they_do_not_need_and_force_runs_what_is_cached() {
     let history = History::of_project(project.root());
     let previous = history.previous(&pipeline.name, &cache);
     let plan = |targets: &[&str], from: &[&str], force: &[&str]| {
-        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-        let selection = Selection::new(&pipeline, &owned(targets), &owned(from), &owned(force)).unwrap();
-        let plan = Plan::make(&pipeline, &Resolver::new(&pipeline, &cache), &selection, &previous).unwrap();
+        let owned = |names: &[&str]| {
+            names
+                .iter()
+                .map(|name| (*name).to_owned())
+                .collect::<Vec<_>>()
+        };
+        let selection =
+            Selection::new(&pipeline, &owned(targets), &owned(from), &owned(force)).unwrap();
+        let plan = Plan::make(
+            &pipeline,
+            &Resolver::new(&pipeline, &cache),
+            &selection,
+            &previous,
+        )
+        .unwrap();
         let names = |wanted: fn(&Planned) -> bool| {
             let mut names: Vec<&str> = pipeline
                 .instances
@@ -226,11 +265,22 @@ fn targets_leave_out_what_they_do_not_need_and_force_runs_what_is_cached() {
             names.sort_unstable();
             names.join(" ")
         };
-        (names(|planned| matches!(planned, Planned::Left)), names(|planned| matches!(planned, Planned::Run(_))))
+        (
+            names(|planned| matches!(planned, Planned::Left)),
+            names(|planned| matches!(planned, Planned::Run(_))),
+        )
     };
-    assert_eq!(plan(&["head"], &[], &[]), ("both count sorted".to_owned(), String::new()));
+    assert_eq!(
+        plan(&["head"], &[], &[]),
+        ("both count sorted".to_owned(), String::new())
+    );
     assert_eq!(plan(&[], &["head"], &[]).1, "both head sorted");
     assert_eq!(plan(&[], &[], &["head"]).1, "head");
     let unknown = Selection::new(&pipeline, &["hed".to_owned()], &[], &[]).unwrap_err();
-    assert!(miette::Diagnostic::help(&unknown).unwrap().to_string().contains("did you mean `head`?"));
+    assert!(
+        miette::Diagnostic::help(&unknown)
+            .unwrap()
+            .to_string()
+            .contains("did you mean `head`?")
+    );
 }

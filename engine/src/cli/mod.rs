@@ -1,9 +1,21 @@
 //! The command line: one file a subcommand. Prints, and knows nothing else.
 
+mod cache;
+mod completions;
 mod console;
+mod diff;
+mod graph;
 mod log;
+mod ops;
+mod outcome;
 mod plan;
+mod report;
 mod run;
+mod runs;
+mod schema;
+mod show;
+mod terminal;
+mod units;
 mod workplace;
 
 use std::process::ExitCode;
@@ -27,6 +39,15 @@ pub struct Arguments {
 enum Command {
     Run(run::Run),
     Plan(plan::PlanCommand),
+    Graph(graph::GraphCommand),
+    Show(show::Show),
+    Runs(runs::Runs),
+    Diff(diff::Diff),
+    Report(report::Report),
+    Ops(ops::Ops),
+    Schema(schema::Schema),
+    Cache(cache::CacheCommand),
+    Completions(completions::Completions),
 }
 
 /// Parses the command line, does what it says, prints what went wrong, and gives the exit code: 0 for success, 1 for a
@@ -37,9 +58,18 @@ pub fn main() -> ExitCode {
     let done = match arguments.command {
         Command::Run(command) => command.execute(arguments.log),
         Command::Plan(command) => command.execute(),
+        Command::Graph(command) => command.execute(),
+        Command::Show(command) => command.execute(),
+        Command::Runs(command) => command.execute(),
+        Command::Diff(command) => command.execute(),
+        Command::Report(command) => command.execute(),
+        Command::Ops(command) => command.execute(),
+        Command::Schema(command) => command.execute(),
+        Command::Cache(command) => command.execute(),
+        Command::Completions(command) => command.execute(),
     };
     done.unwrap_or_else(|report| {
-        eprintln!("{report:?}");
+        terminal::say(&format!("{report:?}"));
         ExitCode::from(2)
     })
 }

@@ -1,13 +1,17 @@
 //! `engine plan`: what is cached, what will run, and why.
 
+use std::fmt::Write;
 use std::process::ExitCode;
 
 use clap::Args;
-use miette::Result;
+use miette::{IntoDiagnostic, Result};
+use serde_json::json;
+use unicode_width::UnicodeWidthStr;
 
-use super::workplace::{CacheArguments, PipelineArguments};
+use super::terminal::{Paint, print};
+use super::workplace::{CacheArguments, PipelineArguments, SelectionArguments};
 use crate::pipeline::Pipeline;
-use crate::plan::{Plan, Planned, Resolver, Selection};
+use crate::plan::{Plan, Planned, Resolver};
 use crate::run::History;
 
 /// Says for each step whether it is cached, or why it will run. Changes nothing.
@@ -16,78 +20,148 @@ pub struct PlanCommand {
     #[command(flatten)]
     pipeline: PipelineArguments,
     #[command(flatten)]
-    cache: CacheArguments,
+    selection: SelectionArguments,
     /// Lists every instance of a matrix by itself.
     #[arg(long)]
     all: bool,
+    /// As JSON, every instance by itself.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    cache: CacheArguments,
 }
 
 impl PlanCommand {
     /// Plans and prints.
     pub fn execute(self) -> Result<ExitCode> {
         let pipeline = self.pipeline.open()?;
+        let selection = self.selection.of(&pipeline)?;
         let cache = self.cache.open(&pipeline.root)?;
         let history = History::of_project(&pipeline.root);
         let previous = history.previous(&pipeline.name, &cache);
-        let selection = Selection::everything(&pipeline);
         let plan = Plan::make(
             &pipeline,
             &Resolver::new(&pipeline, &cache),
             &selection,
             &previous,
         )?;
-        print_plan(&pipeline, &plan, self.all);
+        if self.json {
+            print(&to_json(&pipeline, &plan)?)?;
+        } else {
+            print(&to_text(&pipeline, &plan, self.all))?;
+        }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// Prints a plan, a line a step, or a line an instance.
-pub fn print_plan(pipeline: &Pipeline, plan: &Plan, all: bool) {
-    let width = pipeline
-        .steps
-        .iter()
-        .map(|step| step.name.len())
-        .max()
-        .unwrap_or(0);
+/// A plan as lines: one a step, or one an instance. Instances of a step that are planned alike share a line.
+pub fn to_text(pipeline: &Pipeline, plan: &Plan, all: bool) -> String {
+    let mut lines: Vec<Line<'_>> = Vec::new();
     for step in &pipeline.steps {
-        let mut lines: Vec<(String, usize, String)> = Vec::new();
+        let first = lines.len();
         for index in step.instances.clone() {
-            let name = if all {
-                pipeline.instances[index].name.clone()
-            } else {
-                step.name.clone()
+            let name = match all {
+                true => &pipeline.instances[index].name,
+                false => &step.name,
             };
-            let words = words(&plan.instances[index]);
-            match lines
-                .iter_mut()
-                .find(|(other, _, same)| *other == name && *same == words)
-            {
-                Some((_, count, _)) => *count += 1,
-                None => lines.push((name, 1, words)),
+            let planned = &plan.instances[index];
+            let words = words(planned);
+            let same = |line: &&mut Line<'_>| line.name == name && line.words == words;
+            match lines[first..].iter_mut().find(same) {
+                Some(line) => line.count += 1,
+                None => lines.push(Line {
+                    name,
+                    planned,
+                    words,
+                    count: 1,
+                }),
             }
         }
-        for (name, count, words) in lines {
-            let times = if count > 1 {
-                format!(" (x{count})")
-            } else {
-                String::new()
-            };
-            println!("{name:width$}  {words}{times}");
-        }
     }
-    let count = |wanted: fn(&Planned) -> bool| {
-        plan.instances
-            .iter()
-            .filter(|planned| wanted(planned))
-            .count()
-    };
-    let cached = count(|planned| matches!(planned, Planned::Cached(_)));
-    let run = count(|planned| matches!(planned, Planned::Run(_)));
-    let may_run = count(|planned| matches!(planned, Planned::MayRun(_)));
-    println!("\n{cached} cached, {run} will run, {may_run} may run");
+    let paint = Paint::for_stdout();
+    let width = lines.iter().map(|line| line.name.width()).max();
+    let width = width.unwrap_or(0);
+    let mut text = String::new();
+    for line in &lines {
+        let times = match line.count {
+            1 => String::new(),
+            count => format!(" (x{count})"),
+        };
+        let words = format!("{}{times}", line.words);
+        let words = match line.planned {
+            Planned::Left | Planned::Cached(_) => paint.faint(&words),
+            Planned::Run(_) => paint.good(&words),
+            Planned::MayRun(_) => paint.warn(&words),
+        };
+        let _infallible = writeln!(text, "{:width$}  {words}", line.name);
+    }
+    let counts = Counts::of(plan);
+    let _infallible = writeln!(
+        text,
+        "\n{} cached, {} will run, {} may run",
+        counts.cached, counts.run, counts.may_run
+    );
+    text
 }
 
-fn words(planned: &Planned) -> String {
+struct Line<'a> {
+    name: &'a str,
+    planned: &'a Planned,
+    words: String,
+    count: usize,
+}
+
+#[derive(Default)]
+struct Counts {
+    cached: usize,
+    run: usize,
+    may_run: usize,
+}
+
+impl Counts {
+    fn of(plan: &Plan) -> Counts {
+        let mut counts = Counts::default();
+        for planned in &plan.instances {
+            match planned {
+                Planned::Left => {}
+                Planned::Cached(_) => counts.cached += 1,
+                Planned::Run(_) => counts.run += 1,
+                Planned::MayRun(_) => counts.may_run += 1,
+            }
+        }
+        counts
+    }
+}
+
+fn to_json(pipeline: &Pipeline, plan: &Plan) -> Result<String> {
+    let instances: Vec<serde_json::Value> = pipeline
+        .instances
+        .iter()
+        .zip(&plan.instances)
+        .map(|(instance, planned)| {
+            let (state, why) = match planned {
+                Planned::Left => ("not_needed", Vec::new()),
+                Planned::Cached(_) => ("cached", Vec::new()),
+                Planned::Run(why) => ("run", why.iter().map(ToString::to_string).collect()),
+                Planned::MayRun(rebuilt) => ("may_run", rebuilt.clone()),
+            };
+            json!({ "step": instance.name, "state": state, "why": why })
+        })
+        .collect();
+    let counts = Counts::of(plan);
+    let plan = json!({
+        "pipeline": pipeline.name,
+        "cached": counts.cached,
+        "run": counts.run,
+        "may_run": counts.may_run,
+        "steps": instances,
+    });
+    let text = serde_json::to_string_pretty(&plan).into_diagnostic()?;
+    Ok(format!("{text}\n"))
+}
+
+/// What a plan says of an instance, in words.
+pub fn words(planned: &Planned) -> String {
     match planned {
         Planned::Left => "not needed".to_owned(),
         Planned::Cached(_) => "cached".to_owned(),

@@ -1,18 +1,21 @@
 //! `engine run`: the plan, and then the run.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
 use miette::{IntoDiagnostic, Result, WrapErr};
 
 use super::LogFormat;
-use super::console;
-use super::plan::print_plan;
-use super::workplace::{CacheArguments, PipelineArguments};
-use crate::plan::{Plan, Resolver, Selection};
+use super::console::Console;
+use super::outcome::{print_nothing_to_do, print_outcome};
+use super::plan::to_text;
+use super::terminal::print;
+use super::workplace::{CacheArguments, PipelineArguments, SelectionArguments};
+use crate::plan::{Plan, Resolver};
 use crate::results;
 use crate::run::history::runs_folder;
-use crate::run::{History, Options, RunFolder, RunStatus, Setup, Summary, interrupt, run};
+use crate::run::{Event, History, Options, RunFolder, RunStatus, Setup, Summary, interrupt, run};
 
 /// Runs a pipeline: whatever is not in the cache, and nothing else.
 #[derive(Debug, Args)]
@@ -21,15 +24,8 @@ pub struct Run {
     pipeline: PipelineArguments,
     #[command(flatten)]
     cache: CacheArguments,
-    /// Runs only this step and what it needs. May be given several times.
-    #[arg(long = "target", value_name = "STEP")]
-    targets: Vec<String>,
-    /// Runs this step and all that depends on it, cached or not.
-    #[arg(long, value_name = "STEP")]
-    from: Vec<String>,
-    /// Runs this step, cached or not.
-    #[arg(long, value_name = "STEP")]
-    force: Vec<String>,
+    #[command(flatten)]
+    selection: SelectionArguments,
     /// How many steps may run at a time. Default: one a core.
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     jobs: Option<u32>,
@@ -45,7 +41,7 @@ impl Run {
     /// Plans, runs, reports.
     pub fn execute(self, log: LogFormat) -> Result<ExitCode> {
         let pipeline = self.pipeline.open()?;
-        let selection = Selection::new(&pipeline, &self.targets, &self.from, &self.force)?;
+        let selection = self.selection.of(&pipeline)?;
         let cache = self.cache.open(&pipeline.root)?;
         let history = History::of_project(&pipeline.root);
         let previous = history.previous(&pipeline.name, &cache);
@@ -56,15 +52,25 @@ impl Run {
             &previous,
         )?;
         if self.dry_run {
-            print_plan(&pipeline, &plan, false);
+            print(&to_text(&pipeline, &plan, false))?;
             return Ok(ExitCode::SUCCESS);
         }
-        let console = console::console(log);
         if plan.is_done()
             && let Some((folder, digest)) = history.newest_plan(&pipeline.name)
             && plan.digest() == Some(digest)
         {
-            console.nothing_to_do(&pipeline, &plan, &folder);
+            let actions = plan.actions();
+            match log {
+                LogFormat::Text => print_nothing_to_do(&pipeline, &cache, &actions, &folder)?,
+                LogFormat::Json => Console::start_json().listener().event(&Event::RunFinished {
+                    status: RunStatus::Succeeded,
+                    plan: Some(digest),
+                    cached: actions.iter().flatten().count(),
+                    ran: 0,
+                    failed: 0,
+                    wall_ms: 0,
+                }),
+            }
             return Ok(ExitCode::SUCCESS);
         }
         let cancelled = interrupt::flag()
@@ -88,6 +94,7 @@ impl Run {
             keep_going: self.keep_going,
             arguments: std::env::args().skip(1).collect(),
         };
+        let console = Console::start(log, &pipeline, Arc::clone(&cancelled));
         let setup = Setup {
             pipeline: &pipeline,
             cache: &cache,
@@ -95,16 +102,22 @@ impl Run {
             previous: &previous,
             folder: &folder,
             options: &options,
-            listener: console.as_listener(),
+            listener: console.listener(),
             cancelled: &cancelled,
         };
-        let summary = run(&setup, plan)?;
-        if let Some(record) = history.read(&folder.id) {
-            results::write_report(&pipeline, &cache, &record)
-                .into_diagnostic()
-                .wrap_err_with(|| format!("writing the report {}", folder.report().display()))?;
+        let summary = run(&setup, plan);
+        console.finish();
+        let summary = summary?;
+        if let Some(record) = history.read(&folder.id)
+            && let Err(error) = results::write_report(&pipeline, &cache, &record)
+        {
+            // The results are there all the same.
+            let report = folder.report();
+            tracing::warn!("writing the report {}: {error}", report.display());
         }
-        console.end(&pipeline, &cache, &summary, &folder);
+        if log == LogFormat::Text {
+            print_outcome(&pipeline, &cache, &summary, &folder)?;
+        }
         Ok(exit_code(&summary))
     }
 }

@@ -6,7 +6,8 @@ use cache::Cache;
 use clap::Args;
 use miette::{IntoDiagnostic, Result, WrapErr};
 
-use crate::pipeline::{Override, Pipeline};
+use crate::pipeline::{Override, Pipeline, project_around};
+use crate::plan::Selection;
 
 /// A pipeline file and what is set in it.
 #[derive(Debug, Args)]
@@ -22,6 +23,32 @@ impl PipelineArguments {
     /// Reads and checks the pipeline.
     pub fn open(&self) -> Result<Pipeline> {
         Ok(Pipeline::open(&self.file, &self.overrides)?)
+    }
+}
+
+/// Which steps a command is about, and which run even if they are cached.
+#[derive(Debug, Args)]
+pub struct SelectionArguments {
+    /// Runs only this step and what it needs. May be given several times.
+    #[arg(long = "target", value_name = "STEP")]
+    targets: Vec<String>,
+    /// Runs this step and all that depends on it, cached or not.
+    #[arg(long, value_name = "STEP")]
+    from: Vec<String>,
+    /// Runs this step, cached or not.
+    #[arg(long, value_name = "STEP")]
+    force: Vec<String>,
+}
+
+impl SelectionArguments {
+    /// What is selected of a pipeline.
+    pub fn of(&self, pipeline: &Pipeline) -> Result<Selection> {
+        Ok(Selection::new(
+            pipeline,
+            &self.targets,
+            &self.from,
+            &self.force,
+        )?)
     }
 }
 
@@ -48,4 +75,59 @@ impl CacheArguments {
             .into_diagnostic()
             .wrap_err_with(|| format!("opening the cache {}", folder.display()))
     }
+}
+
+/// Which project a command is about that is not told a pipeline file.
+#[derive(Debug, Args)]
+pub struct ProjectArguments {
+    /// The project's folder. Default: the nearest one above the current folder that holds `.engine` or `.git`.
+    #[arg(long, value_name = "FOLDER")]
+    project: Option<PathBuf>,
+}
+
+/// A project, and one of its pipelines if the user named one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scope {
+    /// The project's root.
+    pub root: PathBuf,
+    /// The pipeline's name.
+    pub pipeline: Option<String>,
+}
+
+impl ProjectArguments {
+    /// The project's root.
+    pub fn root(&self) -> PathBuf {
+        project_around(self.project.as_deref().unwrap_or(Path::new(".")))
+    }
+
+    /// The project, and the pipeline that `written` means: a file, or a name.
+    pub fn scope(&self, written: Option<&str>) -> Result<Scope> {
+        let Some(written) = written else {
+            return Ok(Scope {
+                root: self.root(),
+                pipeline: None,
+            });
+        };
+        let file = Path::new(written);
+        if file.is_file() || written.ends_with(".toml") {
+            let pipeline = Pipeline::open(file, &[])?;
+            return Ok(Scope {
+                root: pipeline.root,
+                pipeline: Some(pipeline.name),
+            });
+        }
+        Ok(Scope {
+            root: self.root(),
+            pipeline: Some(written.to_owned()),
+        })
+    }
+}
+
+/// A path as the user would type it: relative to the current folder where it is below that.
+pub fn shown(path: &Path) -> String {
+    let current = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(&current)
+        .unwrap_or(path)
+        .display()
+        .to_string()
 }

@@ -27,6 +27,8 @@ use document::Document;
 pub use document::Override;
 use matrix::Coordinates;
 use mistake::{InvalidPipeline, Mistakes};
+pub use resources::parse_bytes;
+pub use root::project_around;
 use secrets::Secrets;
 use value::Span;
 

@@ -7,12 +7,23 @@ use std::path::{Path, PathBuf};
 pub fn project_root(file: &Path) -> PathBuf {
     let file = std::path::absolute(file).unwrap_or_else(|_| file.to_path_buf());
     let folder = file.parent().unwrap_or(Path::new("/"));
-    let marked = |folder: &&Path| folder.join(".engine").is_dir() || folder.join(".git").exists();
-    if let Some(root) = folder.ancestors().find(marked) {
-        return root.to_path_buf();
+    if let Some(root) = marked_root(folder) {
+        return root;
     }
     match std::env::current_dir() {
         Ok(current) if folder.starts_with(&current) => current,
         _ => folder.to_path_buf(),
     }
+}
+
+/// The project that `folder` belongs to: the nearest folder above that holds `.engine` or `.git`, else `folder` itself.
+pub fn project_around(folder: &Path) -> PathBuf {
+    let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
+    marked_root(&folder).unwrap_or(folder)
+}
+
+fn marked_root(folder: &Path) -> Option<PathBuf> {
+    let is_marked =
+        |folder: &&Path| folder.join(".engine").is_dir() || folder.join(".git").exists();
+    folder.ancestors().find(is_marked).map(Path::to_path_buf)
 }

@@ -139,6 +139,15 @@ impl Plan {
             .all(|planned| matches!(planned, Planned::Cached(_) | Planned::Left))
     }
 
+    /// What the cache holds for each instance.
+    pub fn actions(&self) -> Vec<Option<&Action>> {
+        let action = |planned| match planned {
+            &Planned::Cached(ref action) => Some(action),
+            _ => None,
+        };
+        self.instances.iter().map(action).collect()
+    }
+
     /// A digest of all keys, equal for two runs that would give the same artifacts. `None` while a key is unknown.
     pub fn digest(&self) -> Option<cache::Digest> {
         let mut hasher = cache::canonical::Hasher::new("plan");

@@ -3,10 +3,13 @@
 
 mod budget;
 pub mod event;
+pub mod find;
 pub mod folder;
 pub mod history;
 pub mod interrupt;
 pub mod journal;
+pub mod meter;
+mod pins;
 mod scheduler;
 mod worker;
 
