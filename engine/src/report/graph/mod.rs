@@ -1,7 +1,7 @@
 //! The graph of a pipeline's steps, drawn as layers (Sugiyama, Tagawa and Toda, 1981) or written for other tools.
 //!
-//! The layout has the usual four stages: ranks, order within a rank, coordinates, and routes of the edges. 1,000 nodes
-//! with 2,000 edges take about 15 ms on one core of a laptop-class processor.
+//! The layout has the usual four stages: ranks, order within a rank, coordinates, and routes of the edges. Drawing 1,000
+//! nodes with 2,000 edges takes 30 ms (median of 11, development profile, AMD EPYC).
 
 mod dot;
 mod layout;
