@@ -1,5 +1,7 @@
 //! The command line, as its users see it: streams, exit codes, words.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod support;
 
 use std::io::{BufRead, BufReader};
@@ -408,7 +410,7 @@ fn runs_are_listed_compared_and_their_reports_found() {
         .success()
         .stdout;
     assert!(diff.contains("vars.alpha  0.5  2"), "{diff}");
-    assert!(diff.contains("~ fit (x2): fit.command: "), "{diff}");
+    assert!(diff.contains("~ fit[n=8]: fit.command: "), "{diff}");
     assert!(diff.contains("fit[n=8]   alpha   0.5  2   +1.5"), "{diff}");
     assert!(
         !diff.contains("micro.f1"),

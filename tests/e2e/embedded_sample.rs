@@ -1,5 +1,7 @@
 //! What the embedded sample, `pipelines/data/issues.jsonl`, must be.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::{Map, Value as Json};

@@ -1,6 +1,8 @@
 //! What a kill, a second engine, a damaged cache or a full disk may do to a run: nothing that the next run does not
 //! put right.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

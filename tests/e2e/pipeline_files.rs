@@ -1,5 +1,7 @@
 //! What a pipeline file may say: every mistake is found, with its place and advice, and no text makes the engine panic.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::path::Path;
 
 use engine::pipeline::{Override, Pipeline};

@@ -1,5 +1,7 @@
 //! What runs again after a change, and that `plan` said so beforehand.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,7 @@
 //! The steps that bring rows in and shape them, in the real binary on real files.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod project;
 
 use std::path::PathBuf;
@@ -182,7 +184,7 @@ by    = "text"
     let said = project.engine("run", &[]);
     assert_eq!(said.code, 2);
     for expected in [
-        "there is no column `is_pull_reqest`",
+        "no column `is_pull_reqest`",
         "there is no file data/isues.csv",
         "did you mean issues.csv?",
         "`method` cannot be `iterativ`",

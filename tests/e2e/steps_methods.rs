@@ -1,6 +1,8 @@
 //! From texts to a table of scores with the real binary: vectorize, train, predict, evaluate and compare on the sample's
 //! labelled issues, held against scikit-learn (tests/peers/steps_methods.py).
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -19,7 +21,8 @@ impl Project {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path();
         fs::create_dir(root.join(".git")).unwrap();
-        let parts: [(&str, fn(i64) -> bool); 3] = [
+        type Belongs = fn(i64) -> bool;
+        let parts: [(&str, Belongs); 3] = [
             ("train", |rest| rest < 2),
             ("valid", |rest| rest == 2),
             ("test", |rest| rest == 3),

@@ -1,8 +1,9 @@
 //! `load` over the network, in the real binary, from a server on this machine that answers as GitHub and others do.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 #[allow(dead_code, reason = "a part of what the pipelines here need")]
 mod project;
-#[allow(dead_code, reason = "shared with the tests of the crate that fetches")]
 #[path = "../../ops/table/tests/server/mod.rs"]
 mod server;
 

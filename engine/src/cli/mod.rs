@@ -5,6 +5,7 @@ mod completions;
 mod console;
 mod diff;
 mod graph;
+mod init;
 mod log;
 mod ops;
 mod outcome;
@@ -44,6 +45,7 @@ enum Command {
     Runs(runs::Runs),
     Diff(diff::Diff),
     Report(report::Report),
+    Init(init::Init),
     Ops(ops::Ops),
     Schema(schema::Schema),
     Cache(cache::CacheCommand),
@@ -63,6 +65,7 @@ pub fn main() -> ExitCode {
         Command::Runs(command) => command.execute(),
         Command::Diff(command) => command.execute(),
         Command::Report(command) => command.execute(),
+        Command::Init(command) => command.execute(),
         Command::Ops(command) => command.execute(),
         Command::Schema(command) => command.execute(),
         Command::Cache(command) => command.execute(),

@@ -141,10 +141,12 @@ impl Plan {
 
     /// What the cache holds for each instance.
     pub fn actions(&self) -> Vec<Option<&Action>> {
-        let action = |planned| match planned {
-            &Planned::Cached(ref action) => Some(action),
-            _ => None,
-        };
+        fn action(planned: &Planned) -> Option<&Action> {
+            match planned {
+                Planned::Cached(action) => Some(action),
+                _ => None,
+            }
+        }
         self.instances.iter().map(action).collect()
     }
 

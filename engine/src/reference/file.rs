@@ -189,7 +189,9 @@ fn kind_schema(kind: &Kind, definitions: &mut Map<String, Json>) -> Json {
     let mut required = vec![Json::from("op")];
     if let Some(method) = kind.method {
         all["method"] = json!({ "const": method, "description": all["method"]["description"] });
-        required.push(Json::from("method"));
+        if !kind.default_method {
+            required.push(Json::from("method"));
+        }
     }
     if let Some(Json::Object(parameters)) = schema.get("properties") {
         all.extend(parameters.clone());
@@ -215,15 +217,22 @@ fn step_schema(by_op: &BTreeMap<&str, Vec<&Kind>>) -> Json {
             continue;
         }
         let methods: Vec<&str> = kinds.iter().filter_map(|kind| kind.method).collect();
+        let has_default = kinds.iter().any(|kind| kind.default_method);
+        let required: &[&str] = if has_default { &[] } else { &["method"] };
         cases.push(json!({
             "if": is_op,
-            "then": { "properties": { "method": { "enum": methods } }, "required": ["method"] },
+            "then": { "properties": { "method": { "enum": methods } }, "required": required },
         }));
         for kind in kinds {
             let reference = format!("#/$defs/{}", definition_of(kind));
+            let required: &[&str] = if kind.default_method {
+                &["op"]
+            } else {
+                &["op", "method"]
+            };
             let is_kind = json!({
                 "properties": { "op": { "const": op }, "method": { "const": kind.method } },
-                "required": ["op", "method"],
+                "required": required,
             });
             cases.push(json!({ "if": is_kind, "then": { "$ref": reference } }));
         }

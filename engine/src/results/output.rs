@@ -114,10 +114,12 @@ fn parts(written: &str) -> Result<Parts<'_>, OutputNameError> {
 fn fits(instance: &Instance, coordinates: &[(&str, &str)]) -> bool {
     coordinates.iter().all(|(axis, written)| {
         let value = instance.coordinates.get(axis);
-        value.is_some_and(|value| match value.as_str() {
-            Some(text) => text == *written,
-            None => value.to_string() == *written,
-        })
+        let text = value.map(|value| {
+            value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned)
+        });
+        text.as_deref() == Some(written)
     })
 }
 

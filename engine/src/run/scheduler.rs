@@ -433,7 +433,7 @@ impl Scheduler<'_> {
                 Ok(())
             }
             Err(Unfinished::DamagedInputs(links)) if self.retried.insert(index) => {
-                self.rebuild_inputs(task, &links)
+                self.rebuild_inputs(&task, &links)
             }
             Err(Unfinished::DamagedInputs(_)) => {
                 let message =
@@ -451,23 +451,39 @@ impl Scheduler<'_> {
     }
 
     /// The producers of damaged inputs run again; their consumer waits for them.
-    fn rebuild_inputs(&mut self, task: Task, links: &[usize]) -> Result<(), RunError> {
-        let index = task.index;
-        let producers: BTreeSet<usize> = links
+    fn rebuild_inputs(&mut self, task: &Task, links: &[usize]) -> Result<(), RunError> {
+        let damaged: BTreeSet<usize> = links
             .iter()
-            .map(|&link| self.pipeline.instances[index].links[link].producer)
+            .map(|&link| self.pipeline.instances[task.index].links[link].producer)
+            .filter(|&producer| self.states[producer] == State::Done)
             .collect();
-        self.states[index] = State::Waiting;
-        self.waiting_for[index] = producers.len();
-        for producer in producers {
-            if self.states[producer] == State::Done {
-                tracing::warn!(
-                    "the output of `{}` is damaged in the cache; computing it again",
-                    self.name(producer)
-                );
-                self.states[producer] = State::Waiting;
-                self.actions[producer] = None;
-                self.settle(producer)?;
+        for &producer in &damaged {
+            tracing::warn!(
+                "the output of `{}` is damaged in the cache; computing it again",
+                self.name(producer)
+            );
+            self.states[producer] = State::Waiting;
+            self.actions[producer] = None;
+        }
+        // Whoever waits, for whatever reason, now waits for these too.
+        for &producer in &damaged {
+            for &consumer in &self.consumers[producer] {
+                if self.states[consumer] == State::Waiting && !damaged.contains(&consumer) {
+                    self.waiting_for[consumer] += 1;
+                }
+            }
+        }
+        self.states[task.index] = State::Waiting;
+        let again: Vec<usize> = damaged.into_iter().chain([task.index]).collect();
+        for &index in &again {
+            self.waiting_for[index] = producers_of(self.pipeline, index)
+                .into_iter()
+                .filter(|&producer| self.actions[producer].is_none())
+                .count();
+        }
+        for index in again {
+            if self.waiting_for[index] == 0 && self.states[index] == State::Waiting {
+                self.settle(index)?;
             }
         }
         Ok(())

@@ -167,7 +167,11 @@ fn github_row(number: u64, random: &mut Random, row: &mut String) -> std::fmt::R
         row,
         "],\"state\":\"closed\",\"locked\":false,\"assignee\":null,\"assignees\":[],\"milestone\":null,\"comments\":{},\"created_at\":\"2025-02-27T08:11:36Z\",\"updated_at\":\"2025-02-28T08:11:36Z\",\"closed_at\":{},\"author_association\":\"NONE\",\"sub_issues_summary\":{{\"total\":0,\"completed\":0,\"percent_completed\":0}},\"active_lock_reason\":null,\"draft\":false,\"pull_request\":",
         random.below(30),
-        if random.below(9) == 0 { "null" } else { "\"2025-03-01T10:00:00Z\"" },
+        if random.below(9) == 0 {
+            "null"
+        } else {
+            "\"2025-03-01T10:00:00Z\""
+        },
     )?;
     if random.below(5) < 3 {
         write!(row, "{{\"url\":\"{api}{number}\",\"merged_at\":null}}")?;
@@ -192,7 +196,14 @@ fn user(key: &str, id: u64, row: &mut String) -> std::fmt::Result {
         "\"{key}\":{{\"login\":\"user{id}\",\"id\":{id},\"node_id\":\"MDQ6VXNlcjg4ODIyMzM=\",\"avatar_url\":\"https:\\/\\/avatars.githubusercontent.com\\/u\\/{id}?v=4\",\"gravatar_id\":\"\",\"url\":\"{api}\",\"html_url\":\"https:\\/\\/github.com\\/user{id}\""
     )?;
     for part in [
-        "followers", "following", "gists", "starred", "subscriptions", "orgs", "repos", "events",
+        "followers",
+        "following",
+        "gists",
+        "starred",
+        "subscriptions",
+        "orgs",
+        "repos",
+        "events",
         "received_events",
     ] {
         write!(row, ",\"{part}_url\":\"{api}\\/{part}\"")?;

@@ -1,18 +1,34 @@
 //! The expression language, its values and its messages.
 
+#![allow(clippy::unwrap_used)]
+
 use arrow_array::Array;
 use table::expr::{Expression, concat_text};
 use table::{Table, TableError, columns, concat};
 
 fn issues() -> Table {
     Table::from_columns(vec![
-        ("n", columns::optional_ints([Some(1), Some(2), None, Some(4)])),
-        ("x", columns::optional_floats([Some(0.5), None, Some(-2.0), Some(4.0)])),
+        (
+            "n",
+            columns::optional_ints([Some(1), Some(2), None, Some(4)]),
+        ),
+        (
+            "x",
+            columns::optional_floats([Some(0.5), None, Some(-2.0), Some(4.0)]),
+        ),
         (
             "title",
-            columns::optional_text([Some("Crash in Reader"), Some("add docs"), None, Some("über")]),
+            columns::optional_text([
+                Some("Crash in Reader"),
+                Some("add docs"),
+                None,
+                Some("über"),
+            ]),
         ),
-        ("body", columns::optional_text([Some("a b  c"), None, Some(""), Some("d")])),
+        (
+            "body",
+            columns::optional_text([Some("a b  c"), None, Some(""), Some("d")]),
+        ),
         (
             "labels",
             columns::string_lists([vec!["bug", "io"], vec![], vec!["docs"], vec!["bug"]]),
@@ -23,7 +39,12 @@ fn issues() -> Table {
         ),
         (
             "created at",
-            columns::optional_text([Some("2024-05-01T00:00:00Z"), Some("2023"), Some("soon"), None]),
+            columns::optional_text([
+                Some("2024-05-01T00:00:00Z"),
+                Some("2023"),
+                Some("soon"),
+                None,
+            ]),
         ),
     ])
     .unwrap()
@@ -38,7 +59,13 @@ fn shown(text: &str) -> Vec<String> {
     (0..values.len())
         .map(|row| {
             arrow_cast::display::array_value_to_string(&values, row)
-                .map(|shown| if values.is_null(row) { "null".into() } else { shown })
+                .map(|shown| {
+                    if values.is_null(row) {
+                        "null".into()
+                    } else {
+                        shown
+                    }
+                })
                 .unwrap()
         })
         .collect()
@@ -65,22 +92,37 @@ fn values_are_those_of_sql() {
         ("not open or n = 1", ["true", "true", "null", "false"]),
         ("n in [1, 4]", ["true", "false", "null", "true"]),
         ("n not in [1, 2.0]", ["false", "false", "null", "true"]),
-        ("title in ['über', \"x\"]", ["false", "false", "null", "true"]),
+        (
+            "title in ['über', \"x\"]",
+            ["false", "false", "null", "true"],
+        ),
         ("n is null", ["false", "false", "true", "false"]),
         ("title is not null", ["true", "true", "false", "true"]),
         ("len(title)", ["15", "8", "null", "4"]),
         ("len(labels)", ["2", "0", "1", "1"]),
         ("words(body)", ["3", "null", "0", "1"]),
-        ("lower(title)", ["crash in reader", "add docs", "null", "über"]),
+        (
+            "lower(title)",
+            ["crash in reader", "add docs", "null", "über"],
+        ),
         ("upper(body) + '!'", ["A B  C!", "null", "!", "D!"]),
         ("contains(title, 'ad')", ["true", "true", "null", "false"]),
-        ("starts_with(title, 'Cr')", ["true", "false", "null", "false"]),
+        (
+            "starts_with(title, 'Cr')",
+            ["true", "false", "null", "false"],
+        ),
         ("ends_with(title, body)", ["false", "null", "null", "false"]),
-        (r#"matches(title, "(?i)^crash|\bdocs$")"#, ["true", "true", "null", "false"]),
+        (
+            r#"matches(title, "(?i)^crash|\bdocs$")"#,
+            ["true", "true", "null", "false"],
+        ),
         ("has(labels, 'bug')", ["true", "false", "false", "true"]),
         ("coalesce(body, title)", ["a b  c", "add docs", "", "d"]),
         ("coalesce(n, x, 0)", ["1.0", "2.0", "-2.0", "4.0"]),
-        ("coalesce(null, open, false)", ["true", "false", "false", "true"]),
+        (
+            "coalesce(null, open, false)",
+            ["true", "false", "false", "true"],
+        ),
         ("year(`created at`)", ["2024", "2023", "null", "null"]),
         ("'a' < 'b'", ["true", "true", "true", "true"]),
         ("trim('  a ')", ["a", "a", "a", "a"]),
@@ -156,7 +198,9 @@ fn the_caret_stands_under_the_mistake() {
         .check(issues().schema())
         .unwrap_err();
     assert!(matches!(&error, TableError::Expression { .. }));
-    let error = Expression::parse("n > 1 and\n  lenn(n)").unwrap_err().to_string();
+    let error = Expression::parse("n > 1 and\n  lenn(n)")
+        .unwrap_err()
+        .to_string();
     assert!(error.ends_with("\n    lenn(n)\n    ^^^^"), "{error}");
 }
 
@@ -176,7 +220,11 @@ fn nesting_without_end_is_refused() {
 #[test]
 fn the_columns_in_use_are_told() {
     let expression = Expression::parse("len(title) > 1 and not (`created at` in ['x'])").unwrap();
-    let names: Vec<&str> = expression.columns().into_iter().map(|(name, _)| name).collect();
+    let names: Vec<&str> = expression
+        .columns()
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
     assert_eq!(names, ["title", "created at"]);
 }
 

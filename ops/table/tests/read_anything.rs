@@ -1,5 +1,7 @@
 //! Whatever bytes a file holds, reading it ends with rows or with a message.
 
+#![allow(clippy::unwrap_used)]
+
 use std::io::Write;
 
 use flate2::Compression;
@@ -52,10 +54,7 @@ fn read_every_way(bytes: &[u8]) {
 }
 
 fn mutated(base: &'static str) -> impl Strategy<Value = Vec<u8>> {
-    let edits = prop::collection::vec(
-        (any::<prop::sample::Index>(), 0..4u8, any::<u8>()),
-        0..8,
-    );
+    let edits = prop::collection::vec((any::<prop::sample::Index>(), 0..4u8, any::<u8>()), 0..8);
     edits.prop_map(move |edits| {
         let mut bytes = base.as_bytes().to_vec();
         for (place, kind, value) in edits {
@@ -162,4 +161,46 @@ proptest! {
             }
         }
     }
+}
+
+fn fixture(name: &str) -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../tests/fixtures/table")
+        .join(name)
+}
+
+/// The expected values are made by `tests/peers/odd_files.py`.
+#[test]
+fn odd_csv_is_read_as_by_pythons_csv_module() {
+    let expected: Vec<Vec<String>> =
+        serde_json::from_slice(&std::fs::read(fixture("odd.csv.json")).unwrap()).unwrap();
+    let options = ReadOptions {
+        all_text: true,
+        ..ReadOptions::new(Format::Csv)
+    };
+    let (table, _) = read_table(&[LocalFile::new(fixture("odd.csv"))], &options).unwrap();
+    let columns: Vec<_> = ["a", "b", "c"]
+        .iter()
+        .map(|name| table.text_column(name).unwrap())
+        .collect();
+    let rows: Vec<Vec<String>> = (0..table.num_rows())
+        .map(|row| {
+            columns
+                .iter()
+                .map(|column| column.value(row).to_owned())
+                .collect()
+        })
+        .collect();
+    assert_eq!(rows, expected);
+}
+
+/// The expected values are made by `tests/peers/odd_files.py`.
+#[test]
+fn odd_strings_are_read_as_by_pythons_json_module() {
+    let expected: Vec<String> =
+        serde_json::from_slice(&std::fs::read(fixture("odd.jsonl.json")).unwrap()).unwrap();
+    let options = ReadOptions::new(Format::Jsonl);
+    let (table, _) = read_table(&[LocalFile::new(fixture("odd.jsonl"))], &options).unwrap();
+    let texts = table.text_column("t").unwrap();
+    assert_eq!(texts.iter().flatten().collect::<Vec<_>>(), expected);
 }

@@ -1,5 +1,7 @@
 //! Reading files of every format, good and bad.
 
+#![allow(clippy::unwrap_used)]
+
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -104,7 +106,10 @@ fn json_values_keep_their_types() {
         ("t", columns::optional_text([Some("x"), Some("yé\n"), None])),
         ("i", columns::optional_ints([Some(1), Some(-2), None])),
         ("f", columns::optional_floats([Some(1.5), Some(2.0), None])),
-        ("b", columns::optional_bools([Some(true), Some(false), None])),
+        (
+            "b",
+            columns::optional_bools([Some(true), Some(false), None]),
+        ),
         ("l", read.column("l").unwrap()),
         (
             "o",
@@ -141,7 +146,10 @@ fn a_late_value_of_another_kind_widens_the_column_and_restarts_once() {
         assert_eq!(read.float_column("a").unwrap().value(100_000), 0.5);
         assert_eq!(read.text_column("b").unwrap().value(99_999), "99999");
         assert_eq!(read.int_column("c").unwrap().value(100_000), 7);
-        assert_eq!(read.string_lists("d").unwrap().row(100_000).next(), Some("new"));
+        assert_eq!(
+            read.string_lists("d").unwrap().row(100_000).next(),
+            Some("new")
+        );
     }
 }
 
@@ -156,7 +164,10 @@ fn numbers_past_64_bits_become_text_and_lose_nothing() {
         texts(&read, "id"),
         [Some("1".into()), Some("18446744073709551615".into())]
     );
-    assert_eq!(texts(&read, "x"), [Some("0.5".into()), Some("1e400".into())]);
+    assert_eq!(
+        texts(&read, "x"),
+        [Some("0.5".into()), Some("1e400".into())]
+    );
 }
 
 #[test]
@@ -212,7 +223,10 @@ fn a_bad_row_is_named_by_file_line_and_reason() {
     ] {
         let files = file("bad.jsonl", format!("{{\"a\":1}}\n\n{line}\n{{\"a\":2}}\n"));
         let error = files.error(&ReadOptions::default());
-        assert!(error.contains(&format!("{}:3: ", files.path("bad.jsonl").display())), "{error}");
+        assert!(
+            error.contains(&format!("{}:3: ", files.path("bad.jsonl").display())),
+            "{error}"
+        );
         assert!(error.contains(reason), "{error}");
         assert!(error.contains("on_error"), "{error}");
         let (read, report) = files.read(&skipping());
@@ -254,7 +268,10 @@ fn nesting_past_the_limit_is_a_bad_row() {
 fn a_row_past_the_length_limit_is_bad_and_the_next_is_read() {
     let long = format!("{{\"a\":\"{}\"}}", "x".repeat(20 << 20));
     for (limit, bytes) in [(1 << 20, &long), (19 << 20, &long)] {
-        let files = file("a.jsonl", format!("{{\"a\":\"1\"}}\n{bytes}\n{{\"a\":\"2\"}}\n"));
+        let files = file(
+            "a.jsonl",
+            format!("{{\"a\":\"1\"}}\n{bytes}\n{{\"a\":\"2\"}}\n"),
+        );
         let options = ReadOptions {
             max_row_bytes: limit,
             ..skipping()
@@ -299,7 +316,11 @@ fn a_large_array_is_cut_into_its_rows_wherever_chunks_end() {
 #[test]
 fn an_array_that_is_cut_off_is_an_error() {
     let files = file("a.json", "[{\"a\":1},\n{\"a\":2},");
-    assert!(files.error(&ReadOptions::default()).contains("ends inside an array"));
+    assert!(
+        files
+            .error(&ReadOptions::default())
+            .contains("ends inside an array")
+    );
     let files = file("a.json", "[{\"a\":1},\n{\"a\":");
     assert!(files.error(&ReadOptions::default()).contains("cut off"));
 }
@@ -334,7 +355,11 @@ fn damaged_compressed_data_is_an_error_with_advice() {
     let mut flipped = whole.clone();
     let middle = flipped.len() / 2;
     flipped[middle] ^= 0x55;
-    assert!(file("a.jsonl.gz", flipped).error(&skipping()).contains("gzip data"));
+    assert!(
+        file("a.jsonl.gz", flipped)
+            .error(&skipping())
+            .contains("gzip data")
+    );
     let zstd = zstd::encode_all(rows.as_bytes(), 1).unwrap();
     let error = file("a.jsonl", &zstd[..zstd.len() / 2]).error(&skipping());
     assert!(error.contains("zstd data"), "{error}");
@@ -369,7 +394,10 @@ fn csv_types_are_inferred_and_empty_is_null() {
     let expected = table(vec![
         ("i", columns::optional_ints([Some(1), None, Some(-3)])),
         ("f", columns::optional_floats([Some(1.5), Some(2.0), None])),
-        ("b", columns::optional_bools([Some(true), Some(false), None])),
+        (
+            "b",
+            columns::optional_bools([Some(true), Some(false), None]),
+        ),
         (
             "t",
             columns::optional_text([Some("a,\"b\"\nc"), None, Some("")]),
@@ -401,13 +429,19 @@ fn csv_options_fix_types_split_lists_and_keep_text() {
         all_text: true,
         ..ReadOptions::default()
     };
-    assert_eq!(&files.read(&options).0.column("n").unwrap(), &columns::text(["5", "6"]));
+    assert_eq!(
+        &files.read(&options).0.column("n").unwrap(),
+        &columns::text(["5", "6"])
+    );
     let options = ReadOptions {
         types: [("n".to_owned(), ColumnType::Bool)].into(),
         ..ReadOptions::default()
     };
     let error = files.error(&options);
-    assert!(error.contains("a.csv:2: `n` must be a truth value, but here it is \"5\""), "{error}");
+    assert!(
+        error.contains("a.csv:2: `n` must be a truth value, but here it is \"5\""),
+        "{error}"
+    );
 }
 
 #[test]
@@ -482,7 +516,12 @@ fn a_repeated_csv_column_is_refused_unless_it_is_a_list() {
         ..ReadOptions::default()
     };
     assert_eq!(
-        files.read(&options).0.string_lists("tag").unwrap().to_vecs(),
+        files
+            .read(&options)
+            .0
+            .string_lists("tag")
+            .unwrap()
+            .to_vecs(),
         [vec!["x".to_owned(), "y".into()], vec!["z".into()]]
     );
 }
@@ -524,7 +563,10 @@ fn parquet_is_read_and_stacked_with_wider_types() {
     );
     let two = write(
         "2.parquet",
-        &table(vec![("a", columns::floats([0.5])), ("u", columns::bools([true]))]),
+        &table(vec![
+            ("a", columns::floats([0.5])),
+            ("u", columns::bools([true])),
+        ]),
     );
     let (read, report) = read_table(&[one.clone(), two], &ReadOptions::default()).unwrap();
     let expected = table(vec![
@@ -535,7 +577,10 @@ fn parquet_is_read_and_stacked_with_wider_types() {
     assert_eq!(read, expected);
     assert_eq!(report.rows, 2);
     let (read, _) = read_table(&[one], &picks(&[("text", "t"), ("n", "a")])).unwrap();
-    let expected = table(vec![("text", columns::text(["x"])), ("n", columns::ints([1]))]);
+    let expected = table(vec![
+        ("text", columns::text(["x"])),
+        ("n", columns::ints([1])),
+    ]);
     assert_eq!(read, expected);
 }
 
@@ -553,10 +598,16 @@ fn reading_stops_when_asked_to() {
 
 #[test]
 fn formats_that_differ_are_not_mixed() {
-    let error = file("a.jsonl", "{}").with("b.csv", "a\n").error(&ReadOptions::default());
+    let error = file("a.jsonl", "{}")
+        .with("b.csv", "a\n")
+        .error(&ReadOptions::default());
     assert!(error.contains("different formats"), "{error}");
     let options = ReadOptions {
         ..ReadOptions::new(Format::Jsonl)
     };
-    assert!(file("b.csv", "a\n").error(&options).contains("expected a value"));
+    assert!(
+        file("b.csv", "a\n")
+            .error(&options)
+            .contains("expected a value")
+    );
 }

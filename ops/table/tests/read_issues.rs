@@ -1,5 +1,8 @@
 //! The layouts of GitHub and Jira.
 
+#![allow(clippy::unwrap_used)]
+
+use arrow_array::Array;
 use table::read::{Format, LocalFile, OnError, ReadOptions, read_table};
 use table::{Table, TableError};
 
@@ -19,17 +22,34 @@ fn check_github(table: &Table) {
     assert_eq!(
         table.column_names().collect::<Vec<_>>(),
         [
-            "number", "title", "body", "labels", "state", "author", "created_at", "updated_at",
-            "closed_at", "comments", "is_pull_request", "html_url"
+            "number",
+            "title",
+            "body",
+            "labels",
+            "state",
+            "author",
+            "created_at",
+            "updated_at",
+            "closed_at",
+            "comments",
+            "is_pull_request",
+            "html_url"
         ]
     );
     assert_eq!(table.num_rows(), 3);
     assert_eq!(table.int_column("number").unwrap().values(), &[7, 8, 9]);
     let body = table.text_column("body").unwrap();
-    assert_eq!(body.iter().collect::<Vec<_>>(), [Some("a\r\nb"), None, None]);
+    assert_eq!(
+        body.iter().collect::<Vec<_>>(),
+        [Some("a\r\nb"), None, None]
+    );
     assert_eq!(
         table.string_lists("labels").unwrap().to_vecs(),
-        [vec!["bug".to_owned(), "io".into()], vec!["old style".into()], vec![]]
+        [
+            vec!["bug".to_owned(), "io".into()],
+            vec!["old style".into()],
+            vec![]
+        ]
     );
     let pulls = table.bool_column("is_pull_request").unwrap();
     assert_eq!(
@@ -120,4 +140,32 @@ fn jira_csv_export_repeats_columns_for_lists() {
     let table = read("export.csv", content, Format::JiraIssues).unwrap();
     check_jira(&table);
     assert_eq!(table.text_column("key").unwrap().value(1), "DATA-2");
+}
+
+/// The real issues lie beside the project where it is measured; elsewhere there is nothing to do.
+#[test]
+fn real_issues_are_read_whole() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../../shared/data/datasets-issues.jsonl.gz");
+    if !path.exists() {
+        eprintln!("skipped: {} is not there", path.display());
+        return;
+    }
+    let options = ReadOptions {
+        threads: 2,
+        ..ReadOptions::new(Format::GithubIssues)
+    };
+    let (table, report) = read_table(&[LocalFile::new(path)], &options).unwrap();
+    assert_eq!(
+        (report.rows, report.bad_rows, report.blank_lines),
+        (7_258, 0, 0)
+    );
+    // Counted by Python's json module.
+    assert_eq!(table.column("body").unwrap().null_count(), 312);
+    assert_eq!(
+        table.bool_column("is_pull_request").unwrap().true_count(),
+        4_239
+    );
+    assert_eq!(table.column("closed_at").unwrap().null_count(), 846);
+    assert_eq!(table.column("title").unwrap().null_count(), 0);
 }

@@ -1,5 +1,7 @@
 //! GitHub's issues from a local server that pages, limits and fails as the REST API does.
 
+#![allow(clippy::unwrap_used)]
+
 mod server;
 
 use std::cell::{Cell, RefCell};
@@ -46,8 +48,14 @@ fn page(request: &Request) -> Reply {
         return reply;
     }
     let host = request.header("host").unwrap();
-    let next = format!("http://{host}/repositories/1/issues?per_page=100&page={}", number + 1);
-    reply.header("link", format!("<{next}>; rel=\"next\", <{next}9>; rel=\"last\""))
+    let next = format!(
+        "http://{host}/repositories/1/issues?per_page=100&page={}",
+        number + 1
+    );
+    reply.header(
+        "link",
+        format!("<{next}>; rel=\"next\", <{next}9>; rel=\"last\""),
+    )
 }
 
 fn numbers(fetched: &Fetched) -> Vec<i64> {
@@ -69,7 +77,10 @@ fn all_pages_are_fetched_with_token_and_query() {
         "/repos/ann/reader/issues?labels=bug&state=all&sort=created&direction=asc&per_page=100"
     );
     for request in &requests {
-        assert_eq!(request.header("authorization"), Some("Bearer ghp_very_secret"));
+        assert_eq!(
+            request.header("authorization"),
+            Some("Bearer ghp_very_secret")
+        );
         assert_eq!(request.header("x-github-api-version"), Some("2022-11-28"));
     }
     assert!(!format!("{:?} {fetched:?}", options(&server)).contains(TOKEN));
@@ -107,7 +118,10 @@ fn a_used_up_rate_limit_is_waited_for_and_reported() {
             if use_retry_after {
                 return refusal.header("retry-after", "1");
             }
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+            let now = SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .unwrap()
+                .as_secs();
             refusal
                 .header("x-ratelimit-remaining", "0")
                 .header("x-ratelimit-reset", (now + 1).to_string())
@@ -135,13 +149,19 @@ fn a_rate_limit_past_the_longest_wait_is_an_error_with_advice() {
     });
     let folder = tempfile::tempdir().unwrap();
     let error = get(&server, folder.path()).unwrap_err().to_string();
-    assert!(error.contains("rate limit") && error.contains("kept"), "{error}");
+    assert!(
+        error.contains("rate limit") && error.contains("kept"),
+        "{error}"
+    );
 }
 
 #[test]
 fn waiting_for_a_secondary_limit_can_be_stopped() {
     let server = Server::start(|_, _| {
-        reply(403, "{\"message\": \"You have exceeded a secondary rate limit.\"}")
+        reply(
+            403,
+            "{\"message\": \"You have exceeded a secondary rate limit.\"}",
+        )
     });
     let folder = tempfile::tempdir().unwrap();
     let waits = Cell::new(false);
@@ -171,7 +191,10 @@ fn a_page_that_breaks_off_or_fails_is_asked_for_again() {
         _ => page(request),
     });
     let folder = tempfile::tempdir().unwrap();
-    assert_eq!(numbers(&get(&server, folder.path()).unwrap()), [1, 2, 3, 4, 5, 6]);
+    assert_eq!(
+        numbers(&get(&server, folder.path()).unwrap()),
+        [1, 2, 3, 4, 5, 6]
+    );
 }
 
 #[test]
@@ -187,7 +210,10 @@ fn refusals_say_what_to_do_and_never_show_the_token() {
         let folder = tempfile::tempdir().unwrap();
         let error = get(&server, folder.path()).unwrap_err();
         let message = format!("{error} {error:?}");
-        assert!(message.contains(advice) && message.contains("Sorry."), "{message}");
+        assert!(
+            message.contains(advice) && message.contains("Sorry."),
+            "{message}"
+        );
         assert!(!message.contains(TOKEN));
         assert_eq!(server.requests().len(), 1);
     }

@@ -1,5 +1,7 @@
 //! Downloads from a local server that behaves as servers do.
 
+#![allow(clippy::unwrap_used)]
+
 mod server;
 
 use std::cell::Cell;
@@ -24,7 +26,9 @@ fn get(url: &str, options: &FetchOptions, folder: &Path) -> Result<Fetched, Tabl
 }
 
 fn content() -> Vec<u8> {
-    (0..300_000u32).flat_map(|i| (i % 251).to_le_bytes()).collect()
+    (0..300_000u32)
+        .flat_map(|i| (i % 251).to_le_bytes())
+        .collect()
 }
 
 fn held(fetched: &Fetched) -> Vec<u8> {
@@ -81,7 +85,10 @@ fn another_content_than_the_pinned_one_is_an_error_that_shows_both() {
     let error = get(&format!("{}/a", server.url), &pinned, folder.path()).unwrap_err();
     let message = error.to_string();
     assert!(message.contains(&"00".repeat(32)), "{message}");
-    assert!(message.contains(blake3::hash(b"other").to_hex().as_str()), "{message}");
+    assert!(
+        message.contains(blake3::hash(b"other").to_hex().as_str()),
+        "{message}"
+    );
 }
 
 fn ranged(request: &Request) -> server::Reply {

@@ -1,5 +1,7 @@
 //! Datasets of a local server that answers as the Hugging Face hub does.
 
+#![allow(clippy::unwrap_used)]
+
 mod server;
 
 use std::path::Path;
@@ -36,7 +38,10 @@ fn file(request: &Request, content: &str) -> Reply {
     };
     reply(206, &content.as_bytes()[start..end])
         .header("x-repo-commit", COMMIT)
-        .header("etag", format!("\"{}\"", blake3::hash(content.as_bytes()).to_hex()))
+        .header(
+            "etag",
+            format!("\"{}\"", blake3::hash(content.as_bytes()).to_hex()),
+        )
         .header(
             "content-range",
             format!("bytes {start}-{}/{}", end - 1, content.len()),
@@ -47,14 +52,24 @@ fn hub(request: &Request) -> Reply {
     let resolved = format!("/datasets/ann/issues/resolve/{COMMIT}/");
     let target = request.target.as_str();
     if target.starts_with("/api/datasets/ann/issues/revision/") {
-        let files = ["data/b.csv", "data/a.csv", "data/deep/c.csv", "README.md", "../evil", "/etc/evil"];
+        let files = [
+            "data/b.csv",
+            "data/a.csv",
+            "data/deep/c.csv",
+            "README.md",
+            "../evil",
+            "/etc/evil",
+        ];
         let siblings: Vec<String> = files
             .iter()
             .map(|file| format!("{{\"rfilename\":\"{file}\"}}"))
             .collect();
         return reply(
             200,
-            format!("{{\"sha\":\"{COMMIT}\",\"siblings\":[{}]}}", siblings.join(",")),
+            format!(
+                "{{\"sha\":\"{COMMIT}\",\"siblings\":[{}]}}",
+                siblings.join(",")
+            ),
         );
     }
     match target.strip_prefix(resolved.as_str()) {
@@ -69,7 +84,11 @@ fn a_glob_gives_its_files_in_order_and_the_commit() {
     let cache = tempfile::tempdir().unwrap();
     let options = options(&server, cache.path());
     let fetched = get("hf://datasets/ann/issues/data/*.csv@v1", &options).unwrap();
-    let names: Vec<&str> = fetched.files.iter().map(|file| file.name.as_str()).collect();
+    let names: Vec<&str> = fetched
+        .files
+        .iter()
+        .map(|file| file.name.as_str())
+        .collect();
     assert_eq!(names, ["data/a.csv", "data/b.csv"]);
     for (local, provenance) in fetched.files.iter().zip(&fetched.provenance) {
         let content = std::fs::read_to_string(&local.path).unwrap();
@@ -106,9 +125,15 @@ fn what_the_cache_has_is_not_downloaded_again_and_is_there_offline() {
     assert_eq!(get(address, &options).unwrap(), first);
     let by_commit = format!("hf://datasets/ann/issues/data/*.csv@{COMMIT}");
     assert_eq!(get(&by_commit, &options).unwrap(), first);
-    for missing in ["hf://datasets/ann/issues/data/b.csv@v1", "hf://datasets/ann/issues/a.csv@v2"] {
+    for missing in [
+        "hf://datasets/ann/issues/data/b.csv@v1",
+        "hf://datasets/ann/issues/a.csv@v2",
+    ] {
         let message = get(missing, &options).unwrap_err().to_string();
-        assert!(message.contains("no file") || message.contains("OFFLINE"), "{message}");
+        assert!(
+            message.contains("no file") || message.contains("OFFLINE"),
+            "{message}"
+        );
     }
 }
 
@@ -122,7 +147,11 @@ fn a_download_that_breaks_off_is_taken_up_again() {
         reply
     });
     let cache = tempfile::tempdir().unwrap();
-    let fetched = get("hf://datasets/ann/issues/README.md", &options(&server, cache.path())).unwrap();
+    let fetched = get(
+        "hf://datasets/ann/issues/README.md",
+        &options(&server, cache.path()),
+    )
+    .unwrap();
     assert_eq!(
         std::fs::read_to_string(&fetched.files[0].path).unwrap(),
         "content of README.md\n"
@@ -144,7 +173,11 @@ fn refusals_say_what_to_do_and_never_show_the_token() {
             reply(status, "{\"error\":\"As the hub puts it.\"}").header("x-error-code", code)
         });
         let cache = tempfile::tempdir().unwrap();
-        let error = get("hf://datasets/ann/issues/a.csv", &options(&server, cache.path())).unwrap_err();
+        let error = get(
+            "hf://datasets/ann/issues/a.csv",
+            &options(&server, cache.path()),
+        )
+        .unwrap_err();
         let message = format!("{error} {error:?}");
         assert!(message.contains(advice), "{message}");
         assert!(message.contains("As the hub puts it."), "{message}");
@@ -158,9 +191,13 @@ fn a_file_that_is_not_there_is_met_with_the_near_miss() {
     let server = Server::start(|request, _| hub(request));
     let cache = tempfile::tempdir().unwrap();
     let options = options(&server, cache.path());
-    let message = get("hf://datasets/ann/issues/data/aa.csv", &options).unwrap_err().to_string();
+    let message = get("hf://datasets/ann/issues/data/aa.csv", &options)
+        .unwrap_err()
+        .to_string();
     assert!(message.contains("did you mean `data/a.csv`"), "{message}");
-    let message = get("hf://datasets/ann/issues/*.parquet", &options).unwrap_err().to_string();
+    let message = get("hf://datasets/ann/issues/*.parquet", &options)
+        .unwrap_err()
+        .to_string();
     assert!(message.contains("it has 4 files"), "{message}");
 }
 
@@ -174,9 +211,12 @@ fn a_file_that_is_gated_though_the_listing_is_not_is_said_so() {
         }
     });
     let cache = tempfile::tempdir().unwrap();
-    let message = get("hf://datasets/ann/issues/README.md", &options(&server, cache.path()))
-        .unwrap_err()
-        .to_string();
+    let message = get(
+        "hf://datasets/ann/issues/README.md",
+        &options(&server, cache.path()),
+    )
+    .unwrap_err()
+    .to_string();
     assert!(message.contains("does not let"), "{message}");
 }
 
@@ -190,7 +230,11 @@ fn a_hub_in_trouble_is_asked_again() {
         }
     });
     let cache = tempfile::tempdir().unwrap();
-    get("hf://datasets/ann/issues/README.md", &options(&server, cache.path())).unwrap();
+    get(
+        "hf://datasets/ann/issues/README.md",
+        &options(&server, cache.path()),
+    )
+    .unwrap();
 }
 
 #[test]
@@ -201,6 +245,8 @@ fn a_hub_elsewhere_must_be_asked_by_https() {
         hub_cache: cache.path().to_owned(),
         ..FetchOptions::new(".")
     };
-    let message = get("hf://datasets/ann/issues/README.md", &options).unwrap_err().to_string();
+    let message = get("hf://datasets/ann/issues/README.md", &options)
+        .unwrap_err()
+        .to_string();
     assert!(message.contains("https://"), "{message}");
 }

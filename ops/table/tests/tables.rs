@@ -1,5 +1,7 @@
 //! The table and its Parquet files.
 
+#![allow(clippy::unwrap_used)]
+
 use std::path::Path;
 
 use proptest::prelude::*;
@@ -12,7 +14,10 @@ fn small() -> Table {
     Table::from_columns(vec![
         ("id", columns::ints([1, 2, 3])),
         ("text", columns::optional_text([Some("a"), None, Some("c")])),
-        ("labels", columns::string_lists([vec!["x", "y"], vec![], vec!["x"]])),
+        (
+            "labels",
+            columns::string_lists([vec!["x", "y"], vec![], vec!["x"]]),
+        ),
         ("score", columns::floats([0.5, 1.5, -2.0])),
     ])
     .unwrap()
@@ -21,7 +26,10 @@ fn small() -> Table {
 #[test]
 fn a_missing_column_is_met_with_the_names_there_are() {
     let message = small().column("texts").unwrap_err().to_string();
-    assert!(message.contains("`id`, `text`, `labels`, `score`"), "{message}");
+    assert!(
+        message.contains("`id`, `text`, `labels`, `score`"),
+        "{message}"
+    );
     assert!(message.contains("did you mean `text`"), "{message}");
     let message = small().text_column("id").unwrap_err().to_string();
     assert!(message.contains("holds int, but text"), "{message}");
@@ -51,11 +59,20 @@ fn rows_are_taken_filtered_and_cut_across_batches() {
     assert_eq!(&taken.column("id").unwrap(), &columns::ints([3, 2, 1, 2]));
     assert!(table.take(&[7]).is_err());
     let mask = arrow_array::BooleanArray::from(vec![
-        Some(true), None, Some(false), Some(true), Some(false), Some(false), Some(true),
+        Some(true),
+        None,
+        Some(false),
+        Some(true),
+        Some(false),
+        Some(false),
+        Some(true),
     ]);
     let kept = table.filter(&mask).unwrap();
     assert_eq!(&kept.column("id").unwrap(), &columns::ints([1, 2, 3]));
-    assert_eq!(&table.slice(2, 3).column("id").unwrap(), &columns::ints([3, 2, 1]));
+    assert_eq!(
+        &table.slice(2, 3).column("id").unwrap(),
+        &columns::ints([3, 2, 1])
+    );
     assert_eq!(table.slice(9, 3).num_rows(), 0);
     assert_eq!(table.head(100), table);
     assert_eq!(table.combined().unwrap().batches().len(), 1);
@@ -75,11 +92,21 @@ fn columns_are_added_dropped_renamed_and_chosen() {
     );
     assert_eq!(more.text_column("id").unwrap().value(5), "f");
     assert!(table.with_column("row", columns::ints(0..5)).is_err());
-    let fewer = more.drop_column("labels").unwrap().rename("row", "n").unwrap();
-    assert_eq!(fewer.column_names().collect::<Vec<_>>(), ["id", "text", "score", "n"]);
+    let fewer = more
+        .drop_column("labels")
+        .unwrap()
+        .rename("row", "n")
+        .unwrap();
+    assert_eq!(
+        fewer.column_names().collect::<Vec<_>>(),
+        ["id", "text", "score", "n"]
+    );
     assert!(more.rename("row", "id").is_err());
     assert_eq!(
-        more.select(&["score", "id"]).unwrap().column_names().collect::<Vec<_>>(),
+        more.select(&["score", "id"])
+            .unwrap()
+            .column_names()
+            .collect::<Vec<_>>(),
         ["score", "id"]
     );
 }
@@ -97,13 +124,21 @@ fn stacked_tables_unite_their_columns_and_widen_types() {
         stacked.column_names().collect::<Vec<_>>(),
         ["id", "text", "labels", "score", "new"]
     );
-    assert_eq!(&stacked.column("id").unwrap(), &columns::floats([1.0, 2.0, 3.0, 0.5]));
+    assert_eq!(
+        &stacked.column("id").unwrap(),
+        &columns::floats([1.0, 2.0, 3.0, 0.5])
+    );
     assert_eq!(
         &stacked.column("text").unwrap(),
         &columns::optional_text([Some("a"), None, Some("c"), Some("7")])
     );
     let odd = Table::from_columns(vec![("labels", columns::text(["x"]))]).unwrap();
-    assert!(concat(&[small(), odd]).unwrap_err().to_string().contains("labels"));
+    assert!(
+        concat(&[small(), odd])
+            .unwrap_err()
+            .to_string()
+            .contains("labels")
+    );
 }
 
 #[test]
@@ -123,9 +158,12 @@ fn parquet_gives_back_what_it_was_given() {
     assert_eq!(parquet_head(&path, 2).unwrap(), table.head(2));
     assert_eq!(&parquet_schema(&path).unwrap(), table.schema());
     assert_eq!(parquet_rows(&path).unwrap(), 3);
-    let message = read_parquet(&path, Some(&["scor"])).unwrap_err().to_string();
+    let message = read_parquet(&path, Some(&["scor"]))
+        .unwrap_err()
+        .to_string();
     assert!(message.contains("did you mean `score`"), "{message}");
-    let (values, size) = columns::vector_values(&table.slice(1, 2).column("vector").unwrap()).unwrap();
+    let (values, size) =
+        columns::vector_values(&table.slice(1, 2).column("vector").unwrap()).unwrap();
     assert_eq!((values.values().len(), values.value(0), size), (8, 4.0, 4));
 }
 
@@ -161,7 +199,8 @@ fn write_in_parts(path: &Path, table: &Table, parts: &[usize], threads: usize) -
 /// Rows enough for several row groups, some of them long.
 fn large(rows: usize) -> Table {
     let text = (0..rows).map(|row| {
-        (row % 7 != 0).then(|| format!("{row} ").repeat(if row % 1_000 == 3 { 4_000 } else { row % 90 }))
+        (row % 7 != 0)
+            .then(|| format!("{row} ").repeat(if row % 1_000 == 3 { 4_000 } else { row % 90 }))
     });
     Table::from_columns(vec![
         ("id", columns::ints(0..rows as i64)),

@@ -37,7 +37,7 @@ impl Words {
     pub fn finished(&self, step: &str, wall_ms: u64, notes: &[String], shared: bool) -> String {
         let mut words = notes.join("; ");
         if shared {
-            let by_whom = "computed by another engine meanwhile";
+            let by_whom = "the same was computed elsewhere meanwhile";
             words = if words.is_empty() {
                 by_whom.to_owned()
             } else {

@@ -76,6 +76,9 @@ pub fn state_columns(check: &mut Check) {
     );
 }
 
+/// A row of the report: name, scores, the interval of its F1, support, and how often it was predicted.
+type ReportRow = (String, Averages, Option<(f64, f64)>, usize, usize);
+
 impl Outcome {
     /// Writes every output.
     pub fn write(&self, context: &Context<'_>) -> Result<(), StepError> {
@@ -201,7 +204,7 @@ impl Outcome {
     }
 
     fn report_table(&self) -> Result<Table, StepError> {
-        let mut rows: Vec<(String, Averages, Option<(f64, f64)>, usize, usize)> = Vec::new();
+        let mut rows: Vec<ReportRow> = Vec::new();
         for (at, label) in self.report.labels.iter().enumerate() {
             rows.push((
                 label.label.clone(),

@@ -145,7 +145,11 @@ fn want(syntax: &Syntax, schema: &Schema, wanted: Type, who: &str) -> Result<(),
     }
     Err(Fault::new(
         syntax.span.clone(),
-        format!("{who} needs {}, but this is {}", wanted.name(), found.name()),
+        format!(
+            "{who} needs {}, but this is {}",
+            wanted.name(),
+            found.name()
+        ),
     ))
 }
 

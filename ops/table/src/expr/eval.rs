@@ -248,7 +248,9 @@ pub(super) fn evaluate(syntax: &Syntax, batch: &RecordBatch) -> Result<Vector, F
             Literal::Float(value) => {
                 Vector::constant(Values::Float(Float64Array::from_iter_values([*value])))
             }
-            Literal::Bool(value) => Vector::constant(Values::Bool(BooleanArray::from(vec![*value]))),
+            Literal::Bool(value) => {
+                Vector::constant(Values::Bool(BooleanArray::from(vec![*value])))
+            }
             Literal::Null => Vector::null(),
         },
         SyntaxKind::Column(name) => match batch.column_by_name(name) {
@@ -344,12 +346,20 @@ fn binary(operator: Operator, left: &Vector, right: &Vector, rows: usize) -> Vec
             },
             Values::Bool,
         ),
-        Add if matches!(left.values, Values::Text(_)) || matches!(right.values, Values::Text(_)) => {
+        Add if matches!(left.values, Values::Text(_))
+            || matches!(right.values, Values::Text(_)) =>
+        {
             let (a, b) = (left.texts(), right.texts());
             Vector::rows_of(
                 rows,
                 constant,
-                |row| Some(format!("{}{}", pick(&a, left.at(row))?, pick(&b, right.at(row))?)),
+                |row| {
+                    Some(format!(
+                        "{}{}",
+                        pick(&a, left.at(row))?,
+                        pick(&b, right.at(row))?
+                    ))
+                },
                 Values::Text,
             )
         }

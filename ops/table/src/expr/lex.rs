@@ -46,21 +46,29 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token>, Fault> {
             TokenKind::Text(content)
         } else if first == '`' {
             let length = text[at + 1..].find('`').ok_or_else(|| {
-                Fault::new(at..text.len(), "a column's name in backticks is never closed")
+                Fault::new(
+                    at..text.len(),
+                    "a column's name in backticks is never closed",
+                )
             })?;
             at += length + 2;
             TokenKind::Quoted(text[start + 1..at - 1].to_owned())
         } else if first.is_ascii_digit() {
             at = number_end(text, at);
             number(&text[start..at]).ok_or_else(|| {
-                Fault::new(start..at, "this is no number; numbers look like 12, 0.5 or 1e6")
+                Fault::new(
+                    start..at,
+                    "this is no number; numbers look like 12, 0.5 or 1e6",
+                )
             })?
         } else if first.is_alphabetic() || first == '_' {
             at += text[at..]
                 .find(|c: char| !(c.is_alphanumeric() || c == '_'))
                 .unwrap_or(text.len() - at);
             TokenKind::Word(text[start..at].to_owned())
-        } else if let Some(symbol) = SYMBOLS.iter().find(|symbol| text[at..].starts_with(**symbol))
+        } else if let Some(symbol) = SYMBOLS
+            .iter()
+            .find(|symbol| text[at..].starts_with(**symbol))
         {
             at += symbol.len();
             match *symbol {
@@ -122,8 +130,9 @@ fn number_end(text: &str, start: usize) -> usize {
     let bytes = text.as_bytes();
     let mut at = start;
     while let Some(&byte) = bytes.get(at) {
-        let sign_of_exponent =
-            matches!(byte, b'+' | b'-') && matches!(bytes.get(at - 1), Some(b'e' | b'E')) && at > start;
+        let sign_of_exponent = matches!(byte, b'+' | b'-')
+            && matches!(bytes.get(at - 1), Some(b'e' | b'E'))
+            && at > start;
         if byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'_' || sign_of_exponent {
             at += 1;
         } else {

@@ -52,11 +52,11 @@ pub(crate) fn open(
             ));
         }
         (Format::Csv | Format::Tsv, _) => {
-            let header = take_header(file, format, options, &mut start, &mut skipped)?;
+            let header = take_header(file, options, &mut start, &mut skipped)?;
             csv_layout(header, options)
         }
         (Format::JiraIssues, Some(byte)) if byte != b'{' && byte != b'[' => {
-            let header = take_header(file, format, options, &mut start, &mut skipped)?;
+            let header = take_header(file, options, &mut start, &mut skipped)?;
             csv_layout(header, options)
         }
         (Format::Jsonl, _) => (json_cutter(&start, None), Layout::Json),
@@ -91,17 +91,16 @@ fn csv_layout(header: Header, options: &ReadOptions) -> (Box<dyn Cutter>, Layout
 /// Reads the header off the start of a file.
 fn take_header(
     file: &LocalFile,
-    format: Format,
     options: &ReadOptions,
     start: &mut Vec<u8>,
     skipped: &mut u64,
 ) -> Result<Header> {
     let named_tsv = Format::from_name(&file.name) == Some(Format::Tsv);
-    let delimiter = options.delimiter.unwrap_or(match format {
-        Format::Tsv => b'\t',
-        Format::Csv if named_tsv => b'\t',
-        _ => b',',
-    });
+    // Files of both kinds may be read at once, so the format of all says nothing of this one.
+    let is_tsv = named_tsv || options.format == Some(Format::Tsv);
+    let delimiter = options
+        .delimiter
+        .unwrap_or(if is_tsv { b'\t' } else { b',' });
     let valid = match std::str::from_utf8(start) {
         Ok(text) => text,
         // A character cut in half at the end is no fault of the file.

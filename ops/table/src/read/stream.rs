@@ -13,8 +13,8 @@ use super::open::open;
 use super::options::ReadOptions;
 use super::parse::{Layout, Parsed, Parser, Task};
 use super::plan::{LocalFile, Plan};
-use crate::watch::Watch;
 use crate::error::{Result, TableError};
+use crate::watch::Watch;
 
 /// Bytes of a chunk: enough that threads seldom meet, few enough that a dozen are little memory.
 const CHUNK_BYTES: usize = 4 << 20;

@@ -67,7 +67,11 @@ impl Source {
                 if host.is_empty() {
                     return Err(wrong("it names no server"));
                 }
-                if rest.split('/').next().is_some_and(|authority| authority.contains('@')) {
+                if rest
+                    .split('/')
+                    .next()
+                    .is_some_and(|authority| authority.contains('@'))
+                {
                     return Err(wrong("it holds a password; addresses are stored and shown"));
                 }
                 if scheme == "http" && !is_loopback(host) {
@@ -118,8 +122,7 @@ impl fmt::Display for Source {
 }
 
 fn hub(rest: &str) -> Result<HubAddress, &'static str> {
-    const SHAPE: &str =
-        "it should look like hf://datasets/OWNER/NAME/data/train-*.parquet@main";
+    const SHAPE: &str = "it should look like hf://datasets/OWNER/NAME/data/train-*.parquet@main";
     let (path, revision) = match rest.rsplit_once('@') {
         Some((path, revision)) => (path, revision),
         None => (rest, "main"),
@@ -220,7 +223,9 @@ mod tests {
             assert_eq!(Source::parse(address).unwrap().to_string(), address);
         }
         assert_eq!(
-            Source::parse("hf://datasets/ann/issues/a.csv").unwrap().to_string(),
+            Source::parse("hf://datasets/ann/issues/a.csv")
+                .unwrap()
+                .to_string(),
             "hf://datasets/ann/issues/a.csv@main"
         );
     }

@@ -78,7 +78,10 @@ pub(super) fn fetch(
                         format!("{why}: it lasts {} more seconds; {hint}", pause.as_secs()),
                     ));
                 }
-                (watch.note)(&format!("{why}: waiting {} seconds", pause.as_secs().max(1)));
+                (watch.note)(&format!(
+                    "{why}: waiting {} seconds",
+                    pause.as_secs().max(1)
+                ));
                 watch.sleep(pause)?;
                 waited += pause;
             }
@@ -150,7 +153,9 @@ fn ask(client: &Client, url: &str, options: &FetchOptions) -> Result<Answer, Fai
     let response = client.get(url, &headers, options.github_token.as_ref())?;
     let status = response.status().as_u16();
     if status == 200 {
-        let next = header(&response, "link").and_then(next_link).map(str::to_owned);
+        let next = header(&response, "link")
+            .and_then(next_link)
+            .map(str::to_owned);
         if let Some(next) = &next
             && !same_server(next, url)
         {

@@ -153,9 +153,7 @@ pub(super) fn same_server(one: &str, other: &str) -> bool {
 
 /// Plain HTTP is for servers on this machine only, also behind redirects.
 fn check_allowed(url: &str, asked: &str) -> Result<()> {
-    if url.starts_with("https://")
-        || (url.starts_with("http://") && is_loopback(host_of(url)))
-    {
+    if url.starts_with("https://") || (url.starts_with("http://") && is_loopback(host_of(url))) {
         return Ok(());
     }
     Err(failed(
@@ -241,7 +239,11 @@ pub(super) fn fetch(
     let path = folder.join(format!("{}-{name}", &tag[..16]));
     std::fs::create_dir_all(folder).map_err(TableError::io("create", folder))?;
     let pinned = options.blake3.as_deref().map(str::to_lowercase);
-    let held = if path.exists() { Some(digest(&path, watch)?) } else { None };
+    let held = if path.exists() {
+        Some(digest(&path, watch)?)
+    } else {
+        None
+    };
     let found = match (held, &pinned) {
         (Some(held), Some(pinned)) if held == *pinned => held,
         _ => {
@@ -277,7 +279,10 @@ pub(super) fn fetch(
 
 /// The last part of an address's path, made fit for a file's name.
 fn file_name(url: &str) -> String {
-    let path = url[server(url).len()..].split(['?', '#']).next().unwrap_or("");
+    let path = url[server(url).len()..]
+        .split(['?', '#'])
+        .next()
+        .unwrap_or("");
     let last = path.rsplit('/').next().unwrap_or("");
     let name: String = last
         .chars()
@@ -363,7 +368,9 @@ fn download(client: &Client, url: &str, path: &Path, watch: &Watch<'_>) -> Resul
     let etag = header(&response, "etag").filter(|etag| !etag.starts_with("W/"));
     let validator = Validator {
         url: url.to_owned(),
-        value: etag.or(header(&response, "last-modified")).map(str::to_owned),
+        value: etag
+            .or(header(&response, "last-modified"))
+            .map(str::to_owned),
         is_etag: etag.is_some(),
     };
     let expected = header(&response, "content-length")
@@ -442,7 +449,9 @@ fn refusal(url: &str, status: u16, response: &Response<Body>) -> Failure {
         }
         401 | 403 => Failure::Lasting(failed(
             url,
-            format!("the server answers {status} {text}: it wants to know who asks; download the file by hand and give its path"),
+            format!(
+                "the server answers {status} {text}: it wants to know who asks; download the file by hand and give its path"
+            ),
         )),
         404 | 410 => Failure::Lasting(failed(
             url,

@@ -126,7 +126,11 @@ fn chosen<'a>(hub: &Hub<'_>, listing: &'a Listing) -> Result<Vec<&'a str>> {
         Some(near) => format!("did you mean `{near}`?"),
         None => {
             let some: Vec<&str> = all().take(10).collect();
-            format!("it has {} files, such as {}", listing.files.len(), some.join(", "))
+            format!(
+                "it has {} files, such as {}",
+                listing.files.len(),
+                some.join(", ")
+            )
         }
     };
     Err(hub.failed(format!(
@@ -160,7 +164,13 @@ impl<'a> Hub<'a> {
         let api = ApiBuilder::from_cache(cache.clone())
             .with_endpoint(endpoint.to_owned())
             .with_progress(false)
-            .with_token(options.hub_token.as_ref().map(Secret::reveal).map(str::to_owned))
+            .with_token(
+                options
+                    .hub_token
+                    .as_ref()
+                    .map(Secret::reveal)
+                    .map(str::to_owned),
+            )
             .build()
             .map_err(|error| TableError::Fetch {
                 url: url.clone(),
@@ -191,7 +201,9 @@ impl<'a> Hub<'a> {
     }
 
     fn snapshot(&self, commit: &str) -> PathBuf {
-        self.cache.repo(self.repository(commit)).pointer_path(commit)
+        self.cache
+            .repo(self.repository(commit))
+            .pointer_path(commit)
     }
 
     /// What the hub says a revision holds.
@@ -221,7 +233,9 @@ impl<'a> Hub<'a> {
             Failure::Passing(format!("the hub's answer cannot be understood: {error}"))
         })?;
         if !is_commit(&info.sha) {
-            return Err(self.failed("the hub names no commit for the revision").into());
+            return Err(self
+                .failed("the hub names no commit for the revision")
+                .into());
         }
         // So that the revision is found offline; a cache that cannot be written fails later.
         self.cache.repo(repository).create_ref(&info.sha).ok();
@@ -332,9 +346,11 @@ impl<'a> Hub<'a> {
         };
         match inner {
             ApiError::RequestError(request) => match request.as_ref() {
-                ureq::Error::StatusCode(status @ (401 | 403 | 404)) => {
-                    self.refusal(*status, if *status == 404 { "EntryNotFound" } else { "" }, file)
-                }
+                ureq::Error::StatusCode(status @ (401 | 403 | 404)) => self.refusal(
+                    *status,
+                    if *status == 404 { "EntryNotFound" } else { "" },
+                    file,
+                ),
                 // A part as long as the file, left by a kill before its renaming, has no rest.
                 ureq::Error::StatusCode(416) => {
                     self.remove_parts();
@@ -371,7 +387,10 @@ impl<'a> Hub<'a> {
             .join("blobs");
         for entry in std::fs::read_dir(blobs).into_iter().flatten().flatten() {
             let path = entry.path();
-            if path.extension().is_some_and(|extension| extension == "part") {
+            if path
+                .extension()
+                .is_some_and(|extension| extension == "part")
+            {
                 std::fs::remove_file(path).ok();
             }
         }

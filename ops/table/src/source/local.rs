@@ -61,7 +61,10 @@ fn matches(pattern: &str, base: &Path) -> Result<Vec<(std::path::PathBuf, String
             let name = if is_absolute {
                 path.display().to_string()
             } else {
-                path.strip_prefix(base).unwrap_or(&path).display().to_string()
+                path.strip_prefix(base)
+                    .unwrap_or(&path)
+                    .display()
+                    .to_string()
             };
             paths.push((path, name));
         }
@@ -95,7 +98,11 @@ mod tests {
         assert_eq!(names("*.csv"), ["a.csv", "b.csv", "odd[1].csv"]);
         assert_eq!(names("odd[1].csv"), ["odd[1].csv"]);
         assert_eq!(names("c.txt"), ["c.txt"]);
-        for (pattern, reason) in [("*.tsv", "no file in"), ("a[.csv", "no glob"), ("d.csv", "cannot open")] {
+        for (pattern, reason) in [
+            ("*.tsv", "no file in"),
+            ("a[.csv", "no glob"),
+            ("d.csv", "cannot open"),
+        ] {
             let message = find(pattern, folder.path()).unwrap_err().to_string();
             assert!(message.contains(reason), "{message}");
         }

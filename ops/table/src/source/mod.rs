@@ -109,8 +109,9 @@ impl FetchOptions {
         options.hub_token = variable("HF_TOKEN")
             .or_else(|| hf_hub::Cache::new(options.hub_cache.clone()).token())
             .map(Secret::new);
-        options.hub_offline = variable("HF_HUB_OFFLINE")
-            .is_some_and(|value| matches!(value.to_lowercase().as_str(), "1" | "true" | "yes" | "on"));
+        options.hub_offline = variable("HF_HUB_OFFLINE").is_some_and(|value| {
+            matches!(value.to_lowercase().as_str(), "1" | "true" | "yes" | "on")
+        });
         options
     }
 }
