@@ -21,7 +21,11 @@ impl RunFolder {
     ) -> io::Result<RunFolder> {
         std::fs::create_dir_all(runs)?;
         let moment = now.strftime("%Y%m%d-%H%M%S").to_string();
-        for count in 1.. {
+        let earlier = std::fs::read_dir(runs)?
+            .flatten()
+            .filter(|entry| entry.file_name().to_string_lossy().starts_with(&moment))
+            .count();
+        for count in earlier + 1.. {
             let id = match count {
                 1 => format!("{moment}-{pipeline}"),
                 _ => format!("{moment}.{count}-{pipeline}"),

@@ -159,7 +159,8 @@ impl Workshop<'_> {
         let mut damaged = Vec::new();
         let mut inputs = Vec::with_capacity(instance.links.len());
         for (at, (link, artifact)) in instance.links.iter().zip(&task.inputs).enumerate() {
-            if !self.cache.quarantine(artifact)?.is_empty() {
+            // What another worker has just moved away is gone rather than corrupt.
+            if !self.cache.quarantine(artifact)?.is_empty() || !self.is_there(artifact) {
                 damaged.push(at);
                 continue;
             }
@@ -174,6 +175,15 @@ impl Workshop<'_> {
         } else {
             Err(Unfinished::DamagedInputs(damaged))
         }
+    }
+
+    fn is_there(&self, artifact: &Artifact) -> bool {
+        artifact.blobs().all(|blob| {
+            self.cache
+                .blob_path(blob)
+                .metadata()
+                .is_ok_and(|file| file.len() == blob.size)
+        })
     }
 }
 
