@@ -527,14 +527,9 @@ fn the_cache_is_listed_verified_and_cleaned_with_pins_for_the_newest_runs() {
     project.engine("cache gc --max-size huge").exit(2);
 
     let blobs = project.path(".engine/cache/blobs");
-    let shard = std::fs::read_dir(blobs)
+    let blob = std::fs::read_dir(blobs)
         .unwrap()
-        .next()
-        .unwrap()
-        .unwrap()
-        .path();
-    let blob = std::fs::read_dir(shard)
-        .unwrap()
+        .flat_map(|shard| std::fs::read_dir(shard.unwrap().path()).unwrap())
         .next()
         .unwrap()
         .unwrap()
