@@ -152,18 +152,23 @@ impl Plan {
 
     /// A digest of all keys, equal for two runs that would give the same artifacts. `None` while a key is unknown.
     pub fn digest(&self) -> Option<cache::Digest> {
-        let mut hasher = cache::canonical::Hasher::new("plan");
-        for (planned, key) in self.instances.iter().zip(&self.keys) {
-            match (planned, key) {
-                (Planned::Left, _) => {
-                    hasher.none();
-                }
-                (_, Some(key)) => {
-                    hasher.digest(&key.0);
-                }
-                (_, None) => return None,
-            }
-        }
-        Some(hasher.finish())
+        let keys = self.instances.iter().zip(&self.keys);
+        digest_of(keys.map(|(planned, key)| match planned {
+            Planned::Left => Some(None),
+            _ => key.map(Some),
+        }))
     }
+}
+
+/// The digest of a plan's keys: for each instance its key, `Some(None)` where it is left out, `None` where the key is
+/// not known, which leaves the digest unknown.
+pub fn digest_of(keys: impl Iterator<Item = Option<Option<Key>>>) -> Option<cache::Digest> {
+    let mut hasher = cache::canonical::Hasher::new("plan");
+    for key in keys {
+        match key? {
+            Some(key) => hasher.digest(&key.0),
+            None => hasher.none(),
+        };
+    }
+    Some(hasher.finish())
 }

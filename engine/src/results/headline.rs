@@ -1,7 +1,5 @@
 //! The tables that a run is about, shown when it ends.
 
-use std::collections::HashMap;
-
 use cache::{Action, Cache};
 
 use super::artifact::{TableHead, table_head};
@@ -27,7 +25,6 @@ pub fn headlines(
     action: &dyn Fn(usize) -> Option<Action>,
 ) -> Vec<Headline> {
     let mut found = Vec::new();
-    let mut actions: HashMap<usize, Action> = HashMap::new();
     for step in &pipeline.steps {
         for index in step.instances.clone() {
             let instance = &pipeline.instances[index];
@@ -35,18 +32,10 @@ pub fn headlines(
                 port.show == Show::Headline && port.port_type == PortType::Table
             };
             for port in instance.output_ports.iter().filter(shown) {
-                if let Some(action) = action(index) {
-                    actions.entry(index).or_insert(action);
-                }
-                let Some(artifact) = actions
-                    .get(&index)
+                let head = action(index)
+                    .as_ref()
                     .and_then(|action| action.output(&port.name))
-                else {
-                    continue;
-                };
-                let head = cache
-                    .artifact_path(artifact)
-                    .ok()
+                    .and_then(|artifact| cache.artifact_path(artifact).ok())
                     .and_then(|path| table_head(&path, ROWS, 60).ok());
                 if let Some(TableHead { content, .. }) = head {
                     found.push(Headline {

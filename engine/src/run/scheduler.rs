@@ -17,7 +17,7 @@ use super::folder::RunFolder;
 use super::journal::Journal;
 use super::worker::{Finished, Task, Unfinished, Workshop};
 use crate::pipeline::Pipeline;
-use crate::plan::{Choice, Plan, PlanError, Planned, Previous, Resolver, Selection};
+use crate::plan::{Choice, Plan, PlanError, Planned, Previous, Resolver, Selection, digest_of};
 use crate::steps::StepError;
 
 /// How to run.
@@ -594,15 +594,11 @@ impl Scheduler<'_> {
 
     /// The digest that [`Plan::digest`] gives once all this is cached.
     fn plan_digest(&self) -> Option<cache::Digest> {
-        let mut hasher = cache::canonical::Hasher::new("plan");
-        for (state, action) in self.states.iter().zip(&self.actions) {
-            match (state, action) {
-                (State::Left, _) => hasher.none(),
-                (_, Some(action)) => hasher.digest(&action.key.0),
-                (_, None) => return None,
-            };
-        }
-        Some(hasher.finish())
+        let actions = self.states.iter().zip(&self.actions);
+        digest_of(actions.map(|(state, action)| match state {
+            State::Left => Some(None),
+            _ => action.as_ref().map(|action| Some(action.key)),
+        }))
     }
 
     fn emit_cached(&mut self, index: usize, action: &Action) {
