@@ -1,0 +1,1 @@
+//! Shaders through wgpu.
