@@ -1,9 +1,26 @@
 //! Tensors on two devices with tape autograd.
 //!
-//! `cpu` is native code; `gpu` runs the shaders in `shaders/` through wgpu. An op is one file in `ops/`.
+//! `cpu` is native code; `gpu` runs the shaders in `shaders/` through wgpu. An op is one file in `ops/`: its shape rule,
+//! its kernels, its gradient and the cases that it is tested on.
 
+mod autograd;
+#[cfg(test)]
+mod conformance;
 pub mod cpu;
+mod device;
+mod dtype;
 mod error;
 pub mod gpu;
+mod launch;
+mod op;
+mod ops;
+mod shape;
+mod storage;
+mod tensor;
 
+pub use autograd::{Gradients, LeafId, no_grad};
+pub use device::{Device, DeviceChoice, MemoryUse};
+pub use dtype::{DType, Element};
 pub use error::{Result, TensorError};
+pub use shape::{MAX_RANK, Shape};
+pub use tensor::Tensor;
