@@ -3,7 +3,6 @@
 @group(0) @binding(0) var<storage, read> left: array<{{TYPE}}>;
 @group(0) @binding(1) var<storage, read> right: array<{{TYPE}}>;
 @group(0) @binding(2) var<storage, read_write> result: array<{{TYPE}}>;
-@group(0) @binding(3) var<uniform> params: Params;
 
 alias Number = {{TYPE}};
 
@@ -37,7 +36,7 @@ fn apply_minimum(x: Number, y: Number) -> Number {
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32, @builtin(num_workgroups) groups: vec3<u32>) {
-    let index = linear_id(group, groups) * 256u + local;
+    let index = linear_id(group, local, groups, 256u);
     if index < param(0u) {
         result[index] = apply_{{FUNCTION}}(left[place(index, 1u, 0u)], right[place(index, 1u, 1u)]);
     }

@@ -3,7 +3,6 @@
 
 @group(0) @binding(0) var<storage, read> source: array<u32>;
 @group(0) @binding(1) var<storage, read_write> result: array<u32>;
-@group(0) @binding(2) var<uniform> params: Params;
 
 fn load_f32(at: u32) -> f32 {
     return bitcast<f32>(source[at]);
@@ -72,7 +71,7 @@ fn converted(index: u32) -> u32 {
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32, @builtin(num_workgroups) groups: vec3<u32>) {
-    let word = linear_id(group, groups) * 256u + local;
+    let word = linear_id(group, local, groups, 256u);
     let first = word * {{WORD_ELEMENTS}}u;
     if first >= param(0u) {
         return;

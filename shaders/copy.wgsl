@@ -3,7 +3,6 @@
 
 @group(0) @binding(0) var<storage, read> source: array<u32>;
 @group(0) @binding(1) var<storage, read_write> result: array<u32>;
-@group(0) @binding(2) var<uniform> params: Params;
 
 fn half_at(index: u32) -> u32 {
     let at = place(index, 1u, 0u);
@@ -24,7 +23,7 @@ fn fetch_pair(word: u32) -> u32 {
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32, @builtin(num_workgroups) groups: vec3<u32>) {
-    let word = linear_id(group, groups) * 256u + local;
+    let word = linear_id(group, local, groups, 256u);
     if word < (param(0u) + {{WORD_ELEMENTS}}u - 1u) / {{WORD_ELEMENTS}}u {
         result[word] = fetch_{{FETCH}}(word);
     }

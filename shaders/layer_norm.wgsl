@@ -6,7 +6,6 @@
 @group(0) @binding(3) var<storage, read_write> result: array<f32>;
 // For each row its mean and the reciprocal of its standard deviation.
 @group(0) @binding(4) var<storage, read_write> statistics: array<vec2<f32>>;
-@group(0) @binding(5) var<uniform> params: Params;
 
 var<workgroup> partial: array<f32, 256>;
 
@@ -26,7 +25,7 @@ fn total(value: f32, local: u32) -> f32 {
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32, @builtin(num_workgroups) groups: vec3<u32>) {
-    let row = linear_id(group, groups);
+    let row = linear_workgroup(group, groups);
     if row >= param(0u) {
         return;
     }
@@ -42,7 +41,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         let distance = source[base + k] - mean;
         squares += distance * distance;
     }
-    let scale = 1.0 / sqrt(total(squares, local) / f32(hidden) + bitcast<f32>(param(2u)));
+    let scale = 1.0 / sqrt(total(squares, local) / f32(hidden) + param_f32(2u));
     for (var k = local; k < hidden; k += 256u) {
         result[base + k] = (source[base + k] - mean) * scale * weight[k] + bias[k];
     }

@@ -5,18 +5,16 @@
 @group(0) @binding(2) var<storage, read> statistics: array<vec2<f32>>;
 @group(0) @binding(3) var<storage, read> upstream: array<f32>;
 @group(0) @binding(4) var<storage, read_write> of_source: array<f32>;
-@group(0) @binding(5) var<uniform> params: Params;
-// In place of the last two, for `columns`.
+// In place of the last one, for `columns`.
 @group(0) @binding(4) var<storage, read_write> of_weight: array<f32>;
 @group(0) @binding(5) var<storage, read_write> of_bias: array<f32>;
-@group(0) @binding(6) var<uniform> column_params: Params;
 
 var<workgroup> partial: array<vec2<f32>, 256>;
 
 // Of the input: one workgroup a row.
 @compute @workgroup_size(256)
 fn rows(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32, @builtin(num_workgroups) groups: vec3<u32>) {
-    let row = linear_id(group, groups);
+    let row = linear_workgroup(group, groups);
     if row >= param(0u) {
         return;
     }
@@ -48,9 +46,9 @@ fn rows(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 // Of weight and bias: one invocation a column.
 @compute @workgroup_size(256)
 fn columns(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32, @builtin(num_workgroups) groups: vec3<u32>) {
-    let column = linear_id(group, groups) * 256u + local;
-    let rows = column_params[0].x;
-    let hidden = column_params[0].y;
+    let column = linear_id(group, local, groups, 256u);
+    let rows = param(0u);
+    let hidden = param(1u);
     if column >= hidden {
         return;
     }

@@ -3,11 +3,10 @@
 
 @group(0) @binding(0) var<storage, read> source: array<f32>;
 @group(0) @binding(1) var<storage, read_write> result: array<f32>;
-@group(0) @binding(2) var<uniform> params: Params;
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32, @builtin(num_workgroups) groups: vec3<u32>) {
-    let index = linear_id(group, groups) * 256u + local;
+    let index = linear_id(group, local, groups, 256u);
     if index >= param(0u) {
         return;
     }
@@ -18,6 +17,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     if at >= before && at < before + size {
         result[index] = source[index / stretch * size + at - before];
     } else {
-        result[index] = bitcast<f32>(param(4u));
+        result[index] = param_f32(4u);
     }
 }

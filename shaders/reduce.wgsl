@@ -2,7 +2,6 @@
 
 @group(0) @binding(0) var<storage, read> source: array<f32>;
 @group(0) @binding(1) var<storage, read_write> result: array<f32>;
-@group(0) @binding(2) var<uniform> params: Params;
 
 var<workgroup> partial: array<f32, 256>;
 
@@ -90,7 +89,7 @@ fn joined(base: u32, stride: u32, first: u32, step: u32, top: f32) -> f32 {
 // One invocation a result.
 @compute @workgroup_size(256)
 fn columns(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32, @builtin(num_workgroups) groups: vec3<u32>) {
-    let index = linear_id(group, groups) * 256u + local;
+    let index = linear_id(group, local, groups, 256u);
     if index >= param(0u) {
         return;
     }
@@ -106,7 +105,7 @@ fn columns(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
 // One workgroup a result; inner is 1.
 @compute @workgroup_size(256)
 fn rows(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32, @builtin(num_workgroups) groups: vec3<u32>) {
-    let index = linear_id(group, groups);
+    let index = linear_workgroup(group, groups);
     if index >= param(0u) {
         return;
     }

@@ -4,11 +4,10 @@
 @group(0) @binding(1) var<storage, read> yes: array<u32>;
 @group(0) @binding(2) var<storage, read> no: array<u32>;
 @group(0) @binding(3) var<storage, read_write> result: array<u32>;
-@group(0) @binding(4) var<uniform> params: Params;
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32, @builtin(num_workgroups) groups: vec3<u32>) {
-    let index = linear_id(group, groups) * 256u + local;
+    let index = linear_id(group, local, groups, 256u);
     if index >= param(0u) {
         return;
     }

@@ -2,7 +2,6 @@
 
 @group(0) @binding(0) var<storage, read> source: array<f32>;
 @group(0) @binding(1) var<storage, read_write> result: array<f32>;
-@group(0) @binding(2) var<uniform> params: Params;
 
 var<workgroup> partial: array<f32, 256>;
 
@@ -10,7 +9,7 @@ const LOGARITHM: bool = {{LOGARITHM}};
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32, @builtin(num_workgroups) groups: vec3<u32>) {
-    let row = linear_id(group, groups);
+    let row = linear_workgroup(group, groups);
     if row >= param(0u) {
         return;
     }

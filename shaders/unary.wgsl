@@ -2,7 +2,6 @@
 
 @group(0) @binding(0) var<storage, read> source: array<f32>;
 @group(0) @binding(1) var<storage, read_write> result: array<f32>;
-@group(0) @binding(2) var<uniform> params: Params;
 
 fn apply_exp(x: f32, p: f32, q: f32) -> f32 {
     return exp(x);
@@ -74,9 +73,9 @@ fn apply_power(x: f32, p: f32, q: f32) -> f32 {
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32, @builtin(num_workgroups) groups: vec3<u32>) {
-    let index = linear_id(group, groups) * 256u + local;
+    let index = linear_id(group, local, groups, 256u);
     if index < param(0u) {
         let x = source[place(index, 3u, 0u)];
-        result[index] = apply_{{FUNCTION}}(x, bitcast<f32>(param(1u)), bitcast<f32>(param(2u)));
+        result[index] = apply_{{FUNCTION}}(x, param_f32(1u), param_f32(2u));
     }
 }

@@ -5,7 +5,6 @@
 @group(0) @binding(0) var<storage, read> kept: array<f32>;
 @group(0) @binding(1) var<storage, read> upstream: array<f32>;
 @group(0) @binding(2) var<storage, read_write> result: array<f32>;
-@group(0) @binding(3) var<uniform> params: Params;
 
 fn slope_exp(y: f32, p: f32, q: f32) -> f32 {
     return y;
@@ -74,9 +73,9 @@ fn slope_power(x: f32, p: f32, q: f32) -> f32 {
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32, @builtin(num_workgroups) groups: vec3<u32>) {
-    let index = linear_id(group, groups) * 256u + local;
+    let index = linear_id(group, local, groups, 256u);
     if index < param(0u) {
-        let slope = slope_{{FUNCTION}}(kept[place(index, 3u, 0u)], bitcast<f32>(param(1u)), bitcast<f32>(param(2u)));
+        let slope = slope_{{FUNCTION}}(kept[place(index, 3u, 0u)], param_f32(1u), param_f32(2u));
         result[index] = slope * upstream[place(index, 3u, 1u)];
     }
 }

@@ -5,8 +5,8 @@ use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
 
 use crate::cpu::Cpu;
-use crate::gpu::Gpu;
-use crate::{Result, TensorError};
+use crate::gpu::{self, AdapterKind, Gpu};
+use crate::{MemoryUse, Result, TensorError};
 
 /// Where a tensor lives. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -15,17 +15,6 @@ pub enum Device {
     Cpu(Arc<Cpu>),
     /// Shaders on a graphics adapter.
     Gpu(Arc<Gpu>),
-}
-
-/// Memory of a device, in bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct MemoryUse {
-    /// Held by tensors.
-    pub live: usize,
-    /// Free, but kept for the next tensors.
-    pub pooled: usize,
-    /// The most that was ever held by tensors at once.
-    pub peak: usize,
 }
 
 /// Which device is wanted, before it is opened: `auto`, `cpu`, `gpu` or `gpu:N`.
@@ -73,10 +62,11 @@ impl Device {
         match choice {
             DeviceChoice::Cpu => Ok(Self::cpu_with_threads(threads)),
             DeviceChoice::Gpu(index) => Self::gpu(Some(index)),
-            DeviceChoice::Auto => match Gpu::open_real() {
-                Some(gpu) => Ok(Self::Gpu(gpu)),
-                None => Ok(Self::cpu_with_threads(threads)),
-            },
+            DeviceChoice::Auto => {
+                let real = gpu::adapters().iter().find(|adapter| adapter.kind != AdapterKind::Software);
+                let open = real.and_then(|adapter| Self::gpu(Some(adapter.index)).ok());
+                Ok(open.unwrap_or_else(|| Self::cpu_with_threads(threads)))
+            }
         }
     }
 
@@ -113,7 +103,7 @@ impl fmt::Display for Device {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Cpu(cpu) => write!(f, "cpu ({} threads)", cpu.threads().count()),
-            Self::Gpu(gpu) => write!(f, "gpu ({})", gpu.name()),
+            Self::Gpu(gpu) => write!(f, "gpu ({})", gpu.adapter().name),
         }
     }
 }

@@ -19,8 +19,9 @@ mod storage;
 mod tensor;
 
 pub use autograd::{Gradients, LeafId, no_grad};
-pub use device::{Device, DeviceChoice, MemoryUse};
+pub use device::{Device, DeviceChoice};
 pub use dtype::{DType, Element};
 pub use error::{Result, TensorError};
+pub use gpu::MemoryUse;
 pub use shape::{MAX_RANK, Shape};
 pub use tensor::Tensor;

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use crate::autograd::{self, Node, Pass};
 use crate::cpu::Cpu;
-use crate::gpu::{Access, Binding, Gpu, GpuBuffer};
+use crate::gpu::{Binding, Gpu, GpuBuffer};
 use crate::shape::Layout;
 use crate::storage::Storage;
 use crate::{DType, Device, Result, Shape, Tensor, TensorError};
@@ -180,12 +180,7 @@ pub(crate) struct GpuInput<'a> {
 impl<'a> GpuInput<'a> {
     /// The whole buffer, for shaders that get the layout as parameters.
     pub fn binding(&self) -> Binding<'a> {
-        Binding {
-            buffer: self.buffer,
-            offset: 0,
-            bytes: 0,
-            access: Access::Read,
-        }
+        Binding::read(self.buffer)
     }
 }
 
@@ -199,12 +194,7 @@ pub(crate) struct GpuOutput<'a> {
 impl<'a> GpuOutput<'a> {
     /// The whole buffer.
     pub fn binding(&self) -> Binding<'a> {
-        Binding {
-            buffer: self.buffer,
-            offset: 0,
-            bytes: 0,
-            access: Access::ReadWrite,
-        }
+        Binding::read_write(self.buffer)
     }
 }
 

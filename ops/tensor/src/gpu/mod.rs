@@ -1,1 +1,22 @@
-//! Shaders through wgpu.
+//! Shaders through wgpu: adapters, one [`Gpu`] an adapter, its buffers, and the launch of kernels.
+//!
+//! What ops need: [`Gpu::open`], [`Gpu::allocate`], [`Gpu::upload`], [`Gpu::launch`], [`Gpu::download`]. Launches are recorded
+//! and submitted in batches, in the order in which they were made; nothing waits before a download.
+
+mod adapters;
+mod batch;
+mod buffer;
+mod chunks;
+mod device;
+mod faults;
+mod kernel;
+mod launch;
+mod pool;
+mod transfer;
+
+pub use adapters::{Adapter, AdapterKind, AdapterLimits, adapters};
+pub use buffer::{GpuBuffer, MemoryUse};
+pub use chunks::{RowChunk, row_chunks};
+pub use device::Gpu;
+pub use kernel::Kernel;
+pub use launch::{Access, Binding, MAX_PARAMS};

@@ -1,0 +1,96 @@
+// In front of every source. A source declares its storage buffers in group 0, binding 0 and on, in the order of the launch.
+
+@group(1) @binding(0) var<uniform> launch_params: array<vec4<u32>, 16>;
+
+// Parameter i of the launch, of at most 60.
+fn param(i: u32) -> u32 {
+    return launch_params[i >> 2u][i & 3u];
+}
+
+fn param_f32(i: u32) -> f32 {
+    return bitcast<f32>(param(i));
+}
+
+// The workgroup's place in the grid that was asked for, from the builtins workgroup_id and num_workgroups. A grid past the
+// adapter's limit is dispatched as rows of its workgroups, whose last row may have too many: for these z is past the grid,
+// so a kernel of more than one dimension returns where outside_grid(w); one over elements only compares its index.
+fn workgroup(wid: vec3<u32>, nwg: vec3<u32>) -> vec3<u32> {
+    let grid = launch_params[15];
+    if (grid.w == 0u) {
+        return wid;
+    }
+    let row = wid.x + nwg.x * (wid.y + nwg.y * wid.z);
+    let line = row / grid.x;
+    return vec3<u32>(row - line * grid.x, line % grid.y, line / grid.y);
+}
+
+fn outside_grid(w: vec3<u32>) -> bool {
+    return w.z >= launch_params[15].z;
+}
+
+// The number of the workgroup in a grid of one dimension.
+fn linear_workgroup(wid: vec3<u32>, nwg: vec3<u32>) -> u32 {
+    return wid.x + nwg.x * (wid.y + nwg.y * wid.z);
+}
+
+// The number of the thread in a grid of one dimension of workgroups of `threads` threads.
+fn linear_id(wid: vec3<u32>, lid: u32, nwg: vec3<u32>, threads: u32) -> u32 {
+    return linear_workgroup(wid, nwg) * threads + lid;
+}
+
+// Where element `index` (row-major) of a view lies. The sizes of its six dimensions are parameters from `first` on; the
+// strides and the offset of view 0, view 1, … follow.
+fn place(index: u32, first: u32, view: u32) -> u32 {
+    let strides = first + 6u + 7u * view;
+    var rest = index;
+    var at = param(strides + 6u);
+    for (var axis = 6u; axis > 0u; axis -= 1u) {
+        if rest == 0u {
+            break;
+        }
+        let size = param(first + axis - 1u);
+        at += rest % size * param(strides + axis - 1u);
+        rest /= size;
+    }
+    return at;
+}
+
+// The error function within 2e-7 (Abramowitz & Stegun 7.1.26).
+fn erf(x: f32) -> f32 {
+    let t = 1.0 / (1.0 + 0.3275911 * abs(x));
+    let series = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))));
+    return sign(x) * (1.0 - series * exp(-x * x));
+}
+
+fn sigmoid(x: f32) -> f32 {
+    return 1.0 / (1.0 + exp(-max(x, -88.0)));
+}
+
+// Drivers may compute tanh by exponentials that overflow.
+fn tanh_of(x: f32) -> f32 {
+    return tanh(clamp(x, -15.0, 15.0));
+}
+
+fn gelu(x: f32) -> f32 {
+    return 0.5 * x * (1.0 + erf(x * 0.70710678));
+}
+
+fn gelu_slope(x: f32) -> f32 {
+    return 0.5 * (1.0 + erf(x * 0.70710678)) + x * 0.39894228 * exp(-0.5 * min(x * x, 170.0));
+}
+
+fn gelu_tanh(x: f32) -> f32 {
+    return 0.5 * x * (1.0 + tanh_of(0.79788456 * (x + 0.044715 * x * x * x)));
+}
+
+fn gelu_tanh_slope(x: f32) -> f32 {
+    let t = tanh_of(0.79788456 * (x + 0.044715 * x * x * x));
+    return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * 0.79788456 * (1.0 + 0.134145 * x * x);
+}
+
+// Powers of negative numbers by whole exponents, which `pow` leaves undefined.
+fn power(x: f32, exponent: f32) -> f32 {
+    let magnitude = pow(abs(x), exponent);
+    let is_odd = floor(exponent) == exponent && abs(exponent) % 2.0 == 1.0;
+    return select(magnitude, -magnitude, x < 0.0 && is_odd);
+}
