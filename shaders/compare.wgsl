@@ -10,8 +10,9 @@ fn is_eq(x: Number, y: Number) -> bool {
     return x == y;
 }
 
+// Drivers may take `!=` to be false where one is not a number.
 fn is_ne(x: Number, y: Number) -> bool {
-    return x != y;
+    return !(x == y);
 }
 
 fn is_lt(x: Number, y: Number) -> bool {

@@ -14,7 +14,7 @@ fn param_f32(i: u32) -> f32 {
 // The workgroup's place in the grid that was asked for, from the builtins workgroup_id and num_workgroups. A grid past the
 // adapter's limit is dispatched as rows of its workgroups, whose last row may have too many: for these z is past the grid,
 // so a kernel of more than one dimension returns where outside_grid(w); one over elements only compares its index.
-fn workgroup(wid: vec3<u32>, nwg: vec3<u32>) -> vec3<u32> {
+fn workgroup_place(wid: vec3<u32>, nwg: vec3<u32>) -> vec3<u32> {
     let grid = launch_params[15];
     if (grid.w == 0u) {
         return wid;

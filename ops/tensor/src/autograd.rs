@@ -103,11 +103,7 @@ impl Node {
     }
 
     /// A step that keeps what it needs in `backward` itself.
-    pub fn bare(
-        backward: Arc<dyn Backward>,
-        inputs: &[&Tensor],
-        output_specs: Specs,
-    ) -> Arc<Self> {
+    pub fn bare(backward: Arc<dyn Backward>, inputs: &[&Tensor], output_specs: Specs) -> Arc<Self> {
         Arc::new(Self {
             id: next_id(),
             sources: inputs.iter().map(|input| input.origin().clone()).collect(),
@@ -178,9 +174,11 @@ impl Pass {
     }
 
     fn kept<'a>(&self, kept: &'a Tensors, place: usize, kind: &str) -> Result<&'a Tensor> {
-        kept.get(place)
-            .and_then(Option::as_ref)
-            .ok_or_else(|| self.broken(&format!("its gradient reads {kind} {place}, which it does not keep")))
+        kept.get(place).and_then(Option::as_ref).ok_or_else(|| {
+            self.broken(&format!(
+                "its gradient reads {kind} {place}, which it does not keep"
+            ))
+        })
     }
 
     fn broken(&self, reason: &str) -> TensorError {
@@ -274,30 +272,31 @@ impl Tensor {
         let _pause = pause_recording();
         let mut gradients = Gradients::default();
         let mut pending: BTreeMap<u64, (Arc<Node>, Tensors)> = BTreeMap::new();
-        let mut flow = |origin: &Origin, gradient: Tensor, pending: &mut BTreeMap<_, (Arc<Node>, Tensors)>| {
-            match origin {
-                Origin::Constant => Ok(()),
-                Origin::Leaf(id) => {
-                    let sum = match gradients.of.remove(id) {
-                        Some(present) => present.add(&gradient)?,
-                        None => gradient,
-                    };
-                    gradients.of.insert(*id, sum);
-                    Ok(())
+        let mut flow =
+            |origin: &Origin, gradient: Tensor, pending: &mut BTreeMap<_, (Arc<Node>, Tensors)>| {
+                match origin {
+                    Origin::Constant => Ok(()),
+                    Origin::Leaf(id) => {
+                        let sum = match gradients.of.remove(id) {
+                            Some(present) => present.add(&gradient)?,
+                            None => gradient,
+                        };
+                        gradients.of.insert(*id, sum);
+                        Ok(())
+                    }
+                    Origin::Output { node, place } => {
+                        let (_, slots) = pending.entry(node.id).or_insert_with(|| {
+                            let slots = (0..node.output_specs.len()).map(|_| None).collect();
+                            (Arc::clone(node), slots)
+                        });
+                        slots[*place] = Some(match slots[*place].take() {
+                            Some(present) => present.add(&gradient)?,
+                            None => gradient,
+                        });
+                        Ok(())
+                    }
                 }
-                Origin::Output { node, place } => {
-                    let (_, slots) = pending.entry(node.id).or_insert_with(|| {
-                        let slots = (0..node.output_specs.len()).map(|_| None).collect();
-                        (Arc::clone(node), slots)
-                    });
-                    slots[*place] = Some(match slots[*place].take() {
-                        Some(present) => present.add(&gradient)?,
-                        None => gradient,
-                    });
-                    Ok(())
-                }
-            }
-        };
+            };
         if matches!(self.origin(), Origin::Constant) {
             return Err(TensorError::Backward {
                 reason: "the tensor depends on none whose gradient is wanted; mark those with `requires_grad`, and \
@@ -308,7 +307,11 @@ impl Tensor {
         flow(self.origin(), upstream.detach(), &mut pending)?;
         while let Some((_, (node, upstream))) = pending.pop_last() {
             let name = node.backward.name();
-            let kept = node.kept.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let kept = node
+                .kept
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take();
             let kept = kept.ok_or_else(|| TensorError::Backward {
                 reason: format!("{name} was differentiated before, and what it kept is gone; compute the result again"),
             })?;
@@ -329,10 +332,15 @@ impl Tensor {
                 if !pass.wants(place) {
                     continue;
                 }
-                let gradient = found.get(place).cloned().flatten().ok_or(TensorError::NoGradient {
-                    op: name,
-                    input: place,
-                })?;
+                let gradient =
+                    found
+                        .get(place)
+                        .cloned()
+                        .flatten()
+                        .ok_or(TensorError::NoGradient {
+                            op: name,
+                            input: place,
+                        })?;
                 check(name, &gradient, &pass.input_specs[place])?;
                 flow(source, gradient, &mut pending)?;
             }

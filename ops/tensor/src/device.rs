@@ -63,7 +63,9 @@ impl Device {
             DeviceChoice::Cpu => Ok(Self::cpu_with_threads(threads)),
             DeviceChoice::Gpu(index) => Self::gpu(Some(index)),
             DeviceChoice::Auto => {
-                let real = gpu::adapters().iter().find(|adapter| adapter.kind != AdapterKind::Software);
+                let real = gpu::adapters()
+                    .iter()
+                    .find(|adapter| adapter.kind != AdapterKind::Software);
                 let open = real.and_then(|adapter| Self::gpu(Some(adapter.index)).ok());
                 Ok(open.unwrap_or_else(|| Self::cpu_with_threads(threads)))
             }
@@ -116,7 +118,9 @@ impl FromStr for DeviceChoice {
             "auto" => return Ok(Self::Auto),
             "cpu" => return Ok(Self::Cpu),
             "gpu" => Some(0),
-            _ => text.strip_prefix("gpu:").and_then(|index| index.parse().ok()),
+            _ => text
+                .strip_prefix("gpu:")
+                .and_then(|index| index.parse().ok()),
         };
         index.map(Self::Gpu).ok_or_else(|| TensorError::DeviceName {
             name: text.to_owned(),

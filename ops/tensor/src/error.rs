@@ -30,7 +30,9 @@ pub enum TensorError {
         found: DType,
     },
     /// Tensors of two devices in one op.
-    #[error("{op}: one tensor is on {first}, another on {second}; bring them together with `to_device`")]
+    #[error(
+        "{op}: one tensor is on {first}, another on {second}; bring them together with `to_device`"
+    )]
     Devices {
         /// The op.
         op: &'static str,
@@ -50,7 +52,9 @@ pub enum TensorError {
         size: usize,
     },
     /// A derivative that the op does not have.
-    #[error("{op}: has no gradient with respect to input {input}; call `detach` on it if none is wanted")]
+    #[error(
+        "{op}: has no gradient with respect to input {input}; call `detach` on it if none is wanted"
+    )]
     NoGradient {
         /// The op.
         op: &'static str,

@@ -177,7 +177,12 @@ impl Layout {
         Self {
             shape: self.shape.with(axis, count),
             strides: self.strides.clone(),
-            offset: self.offset + if count == 0 { 0 } else { start * self.strides[axis] },
+            offset: self.offset
+                + if count == 0 {
+                    0
+                } else {
+                    start * self.strides[axis]
+                },
         }
     }
 
@@ -226,9 +231,10 @@ impl Layout {
                 }
             }
             let group = own_start..own;
-            let even = group.clone().skip(1).all(|axis| {
-                self.strides[axis - 1] == self.strides[axis] * self.shape[axis]
-            });
+            let even = group
+                .clone()
+                .skip(1)
+                .all(|axis| self.strides[axis - 1] == self.strides[axis] * self.shape[axis]);
             if !even {
                 return None;
             }
@@ -297,11 +303,15 @@ mod tests {
         let transposed = layout.permute(&[1, 0, 2]);
         assert!(layout.reshape(&[24, 5].into()).is_some());
         assert!(transposed.reshape(&[24, 5].into()).is_none());
-        let cut = transposed.reshape(&[2, 3, 4, 5].into()).map(|view| view.strides.to_vec());
+        let cut = transposed
+            .reshape(&[2, 3, 4, 5].into())
+            .map(|view| view.strides.to_vec());
         assert_eq!(cut, Some(vec![15, 5, 30, 1]));
         let narrowed = layout.narrow(1, 2, 3);
         assert!(!narrowed.is_contiguous());
-        let flat = narrowed.reshape(&[4, 15].into()).map(|view| view.strides.to_vec());
+        let flat = narrowed
+            .reshape(&[4, 15].into())
+            .map(|view| view.strides.to_vec());
         assert_eq!(flat, Some(vec![30, 1]));
     }
 

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use half::{bf16, f16};
 
 use crate::autograd::{LeafId, Node, Origin};
+use crate::op::apply_one;
 use crate::op::{CpuInput, GpuInput, Spec};
 use crate::ops::cast::Cast;
 use crate::ops::copy::Copy;
-use crate::op::apply_one;
 use crate::shape::{Layout, MAX_RANK};
 use crate::storage::Storage;
 use crate::{DType, Device, Element, Result, Shape, TensorError, no_grad};
@@ -30,11 +30,7 @@ impl Tensor {
     /// # Errors
     /// [`TensorError::Shape`] if there are more or fewer values than the shape holds, or more than six dimensions;
     /// [`TensorError::OutOfMemory`].
-    pub fn new<T: Element>(
-        values: &[T],
-        shape: impl Into<Shape>,
-        device: &Device,
-    ) -> Result<Self> {
+    pub fn new<T: Element>(values: &[T], shape: impl Into<Shape>, device: &Device) -> Result<Self> {
         let shape = shape.into();
         if values.len() != shape.elements() || shape.rank() > MAX_RANK {
             return Err(TensorError::Shape {
@@ -54,11 +50,7 @@ impl Tensor {
     ///
     /// # Errors
     /// As [`Tensor::new`].
-    pub fn from_bools(
-        values: &[bool],
-        shape: impl Into<Shape>,
-        device: &Device,
-    ) -> Result<Self> {
+    pub fn from_bools(values: &[bool], shape: impl Into<Shape>, device: &Device) -> Result<Self> {
         let words: Vec<u32> = values.iter().map(|&value| value.into()).collect();
         let mut tensor = Self::new(&words, shape, device)?;
         tensor.dtype = DType::Bool;
@@ -200,7 +192,12 @@ impl Tensor {
             return Ok(self.clone());
         }
         let storage = Storage::upload(device, &self.bytes()?)?;
-        Ok(Self::from_storage(storage, self.shape().clone(), self.dtype, device))
+        Ok(Self::from_storage(
+            storage,
+            self.shape().clone(),
+            self.dtype,
+            device,
+        ))
     }
 
     /// The elements in row-major order.
@@ -244,10 +241,18 @@ impl Tensor {
         let halves = || bytes.as_chunks::<2>().0.iter().copied();
         Ok(match self.dtype {
             DType::F32 => words().map(f32::from_ne_bytes).collect(),
-            DType::F16 => halves().map(|half| f16::from_ne_bytes(half).to_f32()).collect(),
-            DType::BF16 => halves().map(|half| bf16::from_ne_bytes(half).to_f32()).collect(),
-            DType::U32 | DType::Bool => words().map(|word| u32::from_ne_bytes(word) as f32).collect(),
-            DType::I32 => words().map(|word| i32::from_ne_bytes(word) as f32).collect(),
+            DType::F16 => halves()
+                .map(|half| f16::from_ne_bytes(half).to_f32())
+                .collect(),
+            DType::BF16 => halves()
+                .map(|half| bf16::from_ne_bytes(half).to_f32())
+                .collect(),
+            DType::U32 | DType::Bool => words()
+                .map(|word| u32::from_ne_bytes(word) as f32)
+                .collect(),
+            DType::I32 => words()
+                .map(|word| i32::from_ne_bytes(word) as f32)
+                .collect(),
         })
     }
 
@@ -373,6 +378,12 @@ impl Tensor {
 
 impl fmt::Debug for Tensor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Tensor({} {} on {})", self.dtype, self.shape(), self.device)
+        write!(
+            f,
+            "Tensor({} {} on {})",
+            self.dtype,
+            self.shape(),
+            self.device
+        )
     }
 }

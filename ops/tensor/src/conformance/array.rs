@@ -41,18 +41,25 @@ impl Array {
 
     /// `f` of the elements of two arrays, stretched as NumPy does.
     pub fn zip(&self, other: &Self, f: impl Fn(f64, f64) -> f64) -> Self {
-        let shape = self.shape.broadcast(&other.shape).expect("shapes that broadcast");
+        let shape = self
+            .shape
+            .broadcast(&other.shape)
+            .expect("shapes that broadcast");
         Self::from_fn(shape, |at| f(self.at(at), other.at(at)))
     }
 
     /// `f` of the elements along dimensions, which go.
     pub fn reduce(&self, axes: &[usize], f: impl Fn(&[f64]) -> f64) -> Self {
-        let kept: Vec<usize> = (0..self.shape.rank()).filter(|axis| !axes.contains(axis)).collect();
+        let kept: Vec<usize> = (0..self.shape.rank())
+            .filter(|axis| !axes.contains(axis))
+            .collect();
         let shape: Shape = kept.iter().map(|&axis| self.shape[axis]).collect();
         let mut groups = vec![Vec::new(); shape.elements()];
         for (place, &x) in self.data.iter().enumerate() {
             let at = coordinates(&self.shape, place);
-            let group = kept.iter().fold(0, |group, &axis| group * self.shape[axis] + at[axis]);
+            let group = kept
+                .iter()
+                .fold(0, |group, &axis| group * self.shape[axis] + at[axis]);
             groups[group].push(x);
         }
         Self::new(shape, groups.iter().map(|group| f(group)).collect())

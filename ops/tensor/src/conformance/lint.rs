@@ -14,7 +14,11 @@ fn names(folder: &str, extension: &str) -> Vec<(String, String)> {
         .map(|entry| entry.expect("an entry").path())
         .filter(|path| path.extension().is_some_and(|found| found == extension))
         .map(|path| {
-            let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+            let name = path
+                .file_stem()
+                .expect("a name")
+                .to_string_lossy()
+                .into_owned();
             (name, fs::read_to_string(&path).expect("a file"))
         })
         .collect();
@@ -24,7 +28,9 @@ fn names(folder: &str, extension: &str) -> Vec<(String, String)> {
 
 /// Masks and indices have no gradient.
 fn gives_no_numbers(case: &Case) -> bool {
-    super::outputs_of(case).iter().all(|output| !output.dtype().is_float())
+    super::outputs_of(case)
+        .iter()
+        .all(|output| !output.dtype().is_float())
 }
 
 #[test]
@@ -34,12 +40,23 @@ fn every_op_is_listed_with_cases_and_a_checked_gradient() {
         if name == "mod" {
             continue;
         }
-        assert!(listed.contains(name.as_str()), "ops/{name}.rs is not in the list of ops");
-        let cases = crate::ops::ROOMS.iter().find(|(listed, _)| *listed == name).map(|(_, cases)| cases());
+        assert!(
+            listed.contains(name.as_str()),
+            "ops/{name}.rs is not in the list of ops"
+        );
+        let cases = crate::ops::ROOMS
+            .iter()
+            .find(|(listed, _)| *listed == name)
+            .map(|(_, cases)| cases());
         let cases = cases.unwrap_or_default();
         assert!(!cases.is_empty(), "ops/{name}.rs has no cases");
-        let checked = cases.iter().any(|case| case.inputs.iter().any(|input| input.has_gradient));
-        assert!(checked || cases.iter().all(gives_no_numbers), "no case of ops/{name}.rs checks a gradient");
+        let checked = cases
+            .iter()
+            .any(|case| case.inputs.iter().any(|input| input.has_gradient));
+        assert!(
+            checked || cases.iter().all(gives_no_numbers),
+            "no case of ops/{name}.rs checks a gradient"
+        );
     }
 }
 
@@ -49,10 +66,16 @@ pub(crate) fn every_entry_point_ran(device: &Device) {
     let ran = gpu.compiled();
     for (name, source) in names("../../shaders", "wgsl") {
         for (place, _) in source.match_indices("@compute") {
-            let entry = source[place..].split("fn ").nth(1).and_then(|rest| rest.split('(').next());
+            let entry = source[place..]
+                .split("fn ")
+                .nth(1)
+                .and_then(|rest| rest.split('(').next());
             let entry = entry.expect("an entry point has a name");
             let is_it = |(text, ran): &(&str, &str)| *text == source && *ran == entry;
-            assert!(ran.iter().any(is_it), "no case runs {entry} of shaders/{name}.wgsl");
+            assert!(
+                ran.iter().any(is_it),
+                "no case runs {entry} of shaders/{name}.wgsl"
+            );
         }
     }
 }

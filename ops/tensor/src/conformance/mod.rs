@@ -47,7 +47,9 @@ fn values_of(input: &Input, seed: u64) -> Array {
         Values::These(values) => values.clone(),
         Values::Between(low, high) => (0..elements as u64)
             .map(|place| {
-                let mut bits = (seed << 32 | place).wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+                let mut bits = (seed << 32 | place)
+                    .wrapping_add(1)
+                    .wrapping_mul(0x9E37_79B9_7F4A_7C15);
                 bits = (bits ^ bits >> 31).wrapping_mul(0xBF58_476D_1CE4_E5B9);
                 let unit = (bits >> 40) as f64 / (1_u64 << 24) as f64;
                 let value = low + (high - low) * unit;
@@ -91,7 +93,10 @@ fn tensor_of(array: &Array, dtype: DType, memory: Memory, device: &Device) -> Te
         Memory::Cut => {
             let larger: Vec<usize> = shape.iter().map(|size| size + 3).collect();
             let padded = Array::from_fn(&larger[..], |at| {
-                let inside = at.iter().zip(shape.iter()).all(|(&at, &size)| at >= 2 && at - 2 < size);
+                let inside = at
+                    .iter()
+                    .zip(shape.iter())
+                    .all(|(&at, &size)| at >= 2 && at - 2 < size);
                 let at: Vec<usize> = at.iter().map(|&at| at.wrapping_sub(2)).collect();
                 if inside { array.at(&at) } else { 7.0 }
             });
@@ -103,9 +108,19 @@ fn tensor_of(array: &Array, dtype: DType, memory: Memory, device: &Device) -> Te
 }
 
 /// Inputs as tensors: the values of the case, in `dtype` where they are numbers.
-fn inputs_of(case: &Case, arrays: &[Array], dtype: DType, memory: Memory, device: &Device) -> Vec<Tensor> {
+fn inputs_of(
+    case: &Case,
+    arrays: &[Array],
+    dtype: DType,
+    memory: Memory,
+    device: &Device,
+) -> Vec<Tensor> {
     let tensors = case.inputs.iter().zip(arrays).map(|(input, array)| {
-        let dtype = if input.dtype == DType::F32 { dtype } else { input.dtype };
+        let dtype = if input.dtype == DType::F32 {
+            dtype
+        } else {
+            input.dtype
+        };
         let tensor = tensor_of(array, dtype, memory, device);
         match input.has_gradient {
             true => tensor.requires_grad().expect("a leaf"),
@@ -129,7 +144,10 @@ fn assert_close(found: &[f32], expected: &[f64], tolerance: f64, what: &str) {
         let found = f64::from(found);
         let same = found == expected || (found.is_nan() && expected.is_nan());
         let close = (found - expected).abs() <= tolerance * expected.abs().max(1.0);
-        assert!(same || close, "{what}: element {place} is {found}, not {expected}");
+        assert!(
+            same || close,
+            "{what}: element {place} is {found}, not {expected}"
+        );
     }
 }
 
@@ -160,9 +178,10 @@ fn check_gradients(case: &Case, device: &Device, memory: Memory) {
         .collect();
     let weighted = |arrays: &[Array]| -> f64 {
         let outputs = (case.reference)(arrays);
-        let products = outputs.iter().zip(&weights).flat_map(|(output, weight)| {
-            output.data.iter().zip(&weight.data).map(|(y, w)| y * w)
-        });
+        let products = outputs
+            .iter()
+            .zip(&weights)
+            .flat_map(|(output, weight)| output.data.iter().zip(&weight.data).map(|(y, w)| y * w));
         products.sum()
     };
     let inputs = inputs_of(case, &arrays, DType::F32, memory, device);
@@ -185,7 +204,11 @@ fn check_gradients(case: &Case, device: &Device, memory: Memory) {
         let found = gradients
             .get(&inputs[place])
             .unwrap_or_else(|| panic!("{what}: input {place} has none"));
-        assert_eq!(found.shape(), &input.shape, "{what}: shape of input {place}'s");
+        assert_eq!(
+            found.shape(),
+            &input.shape,
+            "{what}: shape of input {place}'s"
+        );
         let step = 1e-5;
         let expected: Vec<f64> = (0..input.shape.elements())
             .map(|element| {
@@ -199,7 +222,12 @@ fn check_gradients(case: &Case, device: &Device, memory: Memory) {
             .collect();
         let found = found.to_f32_vec().expect("values");
         let tolerance = (case.tolerance * 20.0).max(5e-5);
-        assert_close(&found, &expected, tolerance, &format!("{what}, input {place}"));
+        assert_close(
+            &found,
+            &expected,
+            tolerance,
+            &format!("{what}, input {place}"),
+        );
     }
 }
 
@@ -231,11 +259,21 @@ fn check_all(device: &Device) {
         for case in cases() {
             let checked = catch_unwind(AssertUnwindSafe(|| check(&case, device)));
             if let Err(payload) = checked {
-                failures.push(payload.downcast_ref::<String>().cloned().unwrap_or(case.name));
+                failures.push(
+                    payload
+                        .downcast_ref::<String>()
+                        .cloned()
+                        .unwrap_or(case.name),
+                );
             }
         }
     }
-    assert!(failures.is_empty(), "{} cases fail:\n{}", failures.len(), failures.join("\n"));
+    assert!(
+        failures.is_empty(),
+        "{} cases fail:\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
 }
 
 #[test]

@@ -140,7 +140,10 @@ mod tests {
     fn rounding_wastes_an_eighth_at_most() {
         for bytes in 1..100_000 {
             let size = size_class(bytes) * 64;
-            assert!(size >= bytes && size <= (bytes + bytes / 8).next_multiple_of(64), "{bytes} {size}");
+            assert!(
+                size >= bytes && size <= (bytes + bytes / 8).next_multiple_of(64),
+                "{bytes} {size}"
+            );
         }
     }
 }

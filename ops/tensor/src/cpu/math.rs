@@ -53,7 +53,16 @@ fn reduced_expm1<I: Isa>(x: f32) -> (i32, f32) {
     let n = shifted.to_bits().wrapping_sub(ROUND.to_bits()) as i32;
     let whole = shifted - ROUND;
     let r = I::mul_add(whole, -LN_2_LOW, I::mul_add(whole, -LN_2_HIGH, x));
-    let tail = polynomial::<I, 5>(r, [0.001_381_453_8, 0.008_368_745, 0.041_668_39, 0.166_665_21, 0.499_999_94]);
+    let tail = polynomial::<I, 5>(
+        r,
+        [
+            0.001_381_453_8,
+            0.008_368_745,
+            0.041_668_39,
+            0.166_665_21,
+            0.499_999_94,
+        ],
+    );
     (n, I::mul_add(r * r, tail, r))
 }
 
@@ -92,7 +101,11 @@ pub fn ln<I: Isa>(x: f32) -> f32 {
         ],
     );
     let square = r * r;
-    let low = I::mul_add(exponent, LN_2_LOW, I::mul_add(square * r, tail, -0.5 * square));
+    let low = I::mul_add(
+        exponent,
+        LN_2_LOW,
+        I::mul_add(square * r, tail, -0.5 * square),
+    );
     let value = I::mul_add(exponent, LN_2_HIGH, low + r);
     let value = if x == 0.0 { f32::NEG_INFINITY } else { value };
     let value = if x < 0.0 { f32::NAN } else { value };
@@ -165,7 +178,10 @@ pub fn erf<I: Isa>(x: f32) -> f32 {
 #[inline(always)]
 pub fn normal<I: Isa>(x: f32) -> (f32, f32) {
     let (tail, bell) = normal_tail::<I>(x.abs());
-    (if x > 0.0 { 1.0 - tail } else { tail }, bell * INV_SQRT_2_PI)
+    (
+        if x > 0.0 { 1.0 - tail } else { tail },
+        bell * INV_SQRT_2_PI,
+    )
 }
 
 /// x P(X < x) for a standard normal X: GELU (Hendrycks & Gimpel 2016), exact form.

@@ -22,8 +22,16 @@ pub(crate) fn reduce(
     [_, count, inner]: [usize; 3],
 ) {
     if count == 0 {
-        let empty = if kind == Reduce::LogSumExp { f32::NEG_INFINITY } else { 0.0 };
-        output.fill(if kind == Reduce::Mean { f32::NAN } else { empty });
+        let empty = if kind == Reduce::LogSumExp {
+            f32::NEG_INFINITY
+        } else {
+            0.0
+        };
+        output.fill(if kind == Reduce::Mean {
+            f32::NAN
+        } else {
+            empty
+        });
         return;
     }
     if inner == 1 {
@@ -49,7 +57,13 @@ fn reduce_rows(cpu: &Cpu, kind: Reduce, input: &[f32], output: &mut [f32], count
         return;
     }
     let pieces = count.div_ceil(PIECE);
-    let mut partials = vec![Partial { sum: 0.0, extreme: 0.0 }; pieces];
+    let mut partials = vec![
+        Partial {
+            sum: 0.0,
+            extreme: 0.0
+        };
+        pieces
+    ];
     for (result, row) in output.iter_mut().zip(input.chunks_exact(count)) {
         cpu.threads().chunks_mut(&mut partials, 1, |task, slot| {
             let piece = &row[task * PIECE..(task * PIECE + PIECE).min(count)];
@@ -197,9 +211,10 @@ fn reduce_columns(
             let tiles = results.chunks_mut(TILE).enumerate();
             tiles.map(move |(tile, results)| (results, matrix, tile * TILE))
         });
-    cpu.threads().each(tiles.collect(), |(results, matrix, first)| {
-        tile_of_columns(kind, matrix, results, first, inner);
-    });
+    cpu.threads()
+        .each(tiles.collect(), |(results, matrix, first)| {
+            tile_of_columns(kind, matrix, results, first, inner);
+        });
 }
 
 simd::kernel! {

@@ -12,7 +12,13 @@ fn rows_per_task(length: usize) -> usize {
 }
 
 /// `output = softmax(input)`, or its logarithm, for each row of `length`.
-pub(crate) fn softmax(cpu: &Cpu, input: &[f32], output: &mut [f32], length: usize, logarithm: bool) {
+pub(crate) fn softmax(
+    cpu: &Cpu,
+    input: &[f32],
+    output: &mut [f32],
+    length: usize,
+    logarithm: bool,
+) {
     if output.is_empty() {
         return;
     }
@@ -106,9 +112,10 @@ pub(crate) fn layer_norm(
     let tasks = (result.chunks_mut(rows * hidden))
         .zip(statistics.chunks_mut(rows * 2))
         .zip(x.chunks(rows * hidden));
-    cpu.threads().each(tasks.collect(), |((result, statistics), x)| {
-        layer_norm_rows(x, weight, bias, result, statistics, epsilon);
-    });
+    cpu.threads()
+        .each(tasks.collect(), |((result, statistics), x)| {
+            layer_norm_rows(x, weight, bias, result, statistics, epsilon);
+        });
 }
 
 simd::kernel! {
@@ -148,9 +155,12 @@ pub(crate) fn layer_norm_gradient(
         .zip(x.chunks(rows * hidden))
         .zip(upstream.chunks(rows * hidden))
         .zip(statistics.chunks(rows * 2));
-    cpu.threads().each(work.collect(), |((((of_x, sums), x), upstream), statistics)| {
-        layer_norm_gradient_rows([x, weight, statistics, upstream], of_x, sums);
-    });
+    cpu.threads().each(
+        work.collect(),
+        |((((of_x, sums), x), upstream), statistics)| {
+            layer_norm_gradient_rows([x, weight, statistics, upstream], of_x, sums);
+        },
+    );
     for part in sums.chunks_exact(2 * hidden) {
         let (weights, biases) = part.split_at(hidden);
         for ((total, bias_total), (part, bias)) in of_weight

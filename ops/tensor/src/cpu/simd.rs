@@ -54,7 +54,11 @@ impl Isa for Baseline {
     #[inline(always)]
     fn mul_add(a: f32, b: f32, c: f32) -> f32 {
         // On x86-64 without FMA a fused multiply-add is a call of some hundred cycles.
-        if cfg!(target_arch = "aarch64") { a.mul_add(b, c) } else { a * b + c }
+        if cfg!(target_arch = "aarch64") {
+            a.mul_add(b, c)
+        } else {
+            a * b + c
+        }
     }
 }
 
@@ -87,7 +91,10 @@ impl Level {
         let mut levels = vec![Self::Baseline];
         #[cfg(target_arch = "x86_64")]
         {
-            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && is_x86_feature_detected!("f16c") {
+            if is_x86_feature_detected!("avx2")
+                && is_x86_feature_detected!("fma")
+                && is_x86_feature_detected!("f16c")
+            {
                 levels.push(Self::Avx2);
                 if is_x86_feature_detected!("avx512f")
                     && is_x86_feature_detected!("avx512bw")
@@ -179,7 +186,12 @@ pub use crate::simd_kernel as kernel;
 ///
 /// `map` sees the partial result of its lane and one element; `join` two partial results. For a kernel's body.
 #[inline(always)]
-pub fn reduce(x: &[f32], start: f32, map: impl Fn(f32, f32) -> f32, join: impl Fn(f32, f32) -> f32) -> f32 {
+pub fn reduce(
+    x: &[f32],
+    start: f32,
+    map: impl Fn(f32, f32) -> f32,
+    join: impl Fn(f32, f32) -> f32,
+) -> f32 {
     // Two blocks of lanes hide some of the latency of an addition.
     let mut lanes = [[start; LANES]; 2];
     let mut pairs = x.chunks_exact(2 * LANES);

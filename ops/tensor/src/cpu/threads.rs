@@ -102,7 +102,9 @@ impl Threads {
         let mut workers = Vec::with_capacity(wanted);
         for index in 0..wanted {
             let shared = Arc::clone(&shared);
-            let started = thread::Builder::new().name(format!("tensor-{}", index + 1)).spawn(move || shared.serve(index));
+            let started = thread::Builder::new()
+                .name(format!("tensor-{}", index + 1))
+                .spawn(move || shared.serve(index));
             match started {
                 Ok(worker) => workers.push(worker),
                 Err(error) => {
@@ -124,17 +126,27 @@ impl Threads {
     /// # Panics
     /// With the first panic of a task; tasks not yet begun are left out.
     pub fn for_each(&self, tasks: usize, run: impl Fn(usize) + Sync) {
-        if tasks <= 1 || self.workers.is_empty() || self.shared.taken.swap(true, Ordering::Acquire) {
+        if tasks <= 1 || self.workers.is_empty() || self.shared.taken.swap(true, Ordering::Acquire)
+        {
             (0..tasks).for_each(run);
             return;
         }
-        let job = Job { run: &run, tasks, next: Next(AtomicUsize::new(0)), panic: Mutex::new(None) };
+        let job = Job {
+            run: &run,
+            tasks,
+            next: Next(AtomicUsize::new(0)),
+            panic: Mutex::new(None),
+        };
         let helpers = self.workers.len().min(tasks - 1);
         self.shared.offer(&job, &self.workers[..helpers]);
         job.work();
         self.shared.finish(helpers);
         self.shared.taken.store(false, Ordering::Release);
-        if let Some(payload) = job.panic.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        if let Some(payload) = job
+            .panic
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+        {
             resume_unwind(payload);
         }
     }
@@ -143,7 +155,12 @@ impl Threads {
     ///
     /// # Panics
     /// If `chunk` is zero, and with the first panic of a task.
-    pub fn chunks_mut<T: Send>(&self, data: &mut [T], chunk: usize, run: impl Fn(usize, &mut [T]) + Sync) {
+    pub fn chunks_mut<T: Send>(
+        &self,
+        data: &mut [T],
+        chunk: usize,
+        run: impl Fn(usize, &mut [T]) + Sync,
+    ) {
         assert!(chunk > 0, "a chunk has at least one element");
         let length = data.len();
         let base = Shareable(data.as_mut_ptr());
@@ -151,7 +168,8 @@ impl Threads {
             let begin = index * chunk;
             let end = length.min(begin + chunk);
             // SAFETY: the ranges of different indices are disjoint and within `data`, which is borrowed until all are done.
-            let piece = unsafe { std::slice::from_raw_parts_mut(base.get().add(begin), end - begin) };
+            let piece =
+                unsafe { std::slice::from_raw_parts_mut(base.get().add(begin), end - begin) };
             run(index, piece);
         });
     }
@@ -184,7 +202,10 @@ impl Drop for Threads {
 
 impl fmt::Debug for Threads {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Threads").field("count", &self.count()).finish()
+        formatter
+            .debug_struct("Threads")
+            .field("count", &self.count())
+            .finish()
     }
 }
 
@@ -194,7 +215,10 @@ impl Shared {
         loop {
             match slot.load(Ordering::Acquire) {
                 OFFERED => {
-                    if slot.compare_exchange(OFFERED, RUNNING, Ordering::Acquire, Ordering::Relaxed).is_err() {
+                    if slot
+                        .compare_exchange(OFFERED, RUNNING, Ordering::Acquire, Ordering::Relaxed)
+                        .is_err()
+                    {
                         continue;
                     }
                     // SAFETY: the slot says `RUNNING`, so the job was published before and its caller waits for this worker.
@@ -212,7 +236,12 @@ impl Shared {
                 PARKED => thread::park(),
                 _ => {
                     if !spin_until(self.spin, || slot.load(Ordering::Relaxed) != IDLE) {
-                        let _ = slot.compare_exchange(IDLE, PARKED, Ordering::Relaxed, Ordering::Relaxed);
+                        let _ = slot.compare_exchange(
+                            IDLE,
+                            PARKED,
+                            Ordering::Relaxed,
+                            Ordering::Relaxed,
+                        );
                     }
                 }
             }
@@ -235,12 +264,18 @@ impl Shared {
     /// Takes back what no worker has begun, and waits for the others. `taken` is held.
     fn finish(&self, helpers: usize) {
         for slot in self.slots.iter().take(helpers).map(|slot| &slot.0) {
-            if slot.compare_exchange(OFFERED, IDLE, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            if slot
+                .compare_exchange(OFFERED, IDLE, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+            {
                 continue;
             }
             let done = || slot.load(Ordering::Acquire) <= PARKED;
             while !spin_until(self.spin, done) {
-                if slot.compare_exchange(RUNNING, AWAITED, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+                if slot
+                    .compare_exchange(RUNNING, AWAITED, Ordering::Relaxed, Ordering::Relaxed)
+                    .is_ok()
+                {
                     while !done() {
                         thread::park();
                     }
@@ -303,7 +338,10 @@ mod tests {
                 threads.for_each(tasks, |task| {
                     runs[task].fetch_add(1, Ordering::Relaxed);
                 });
-                assert!(runs.iter().all(|runs| runs.load(Ordering::Relaxed) == 1), "{count} threads, {tasks} tasks");
+                assert!(
+                    runs.iter().all(|runs| runs.load(Ordering::Relaxed) == 1),
+                    "{count} threads, {tasks} tasks"
+                );
             }
         }
     }
@@ -318,7 +356,11 @@ mod tests {
                     *value += index * 100 + offset;
                 }
             });
-            assert!(data.iter().enumerate().all(|(index, value)| *value == index * round));
+            assert!(
+                data.iter()
+                    .enumerate()
+                    .all(|(index, value)| *value == index * round)
+            );
         }
     }
 

@@ -71,7 +71,10 @@ impl<const N: usize> Walk<N> {
                 *start += coordinates[axis] * strides[axis];
             }
         }
-        Place { coordinates, starts }
+        Place {
+            coordinates,
+            starts,
+        }
     }
 
     fn advance(&self, place: &mut Place<N>) {

@@ -135,8 +135,9 @@ impl Op for LayerNormGradient {
         let [x, weight, statistics, upstream] = [0, 1, 2, 3].map(|input| inputs[input].binding());
         let bindings = [x, weight, statistics, upstream, outputs[0].binding()];
         gpu.launch(&BACKWARD, &[], &bindings, &params, [rows as u32, 1, 1])?;
-        let [x, statistics, upstream] = [0, 2, 3].map(|input| inputs[input].binding());
-        let bindings = [x, statistics, upstream, outputs[1].binding(), outputs[2].binding()];
+        let [x, weight, statistics, upstream] = [0, 1, 2, 3].map(|input| inputs[input].binding());
+        let [of_weight, of_bias] = [1, 2].map(|output| outputs[output].binding());
+        let bindings = [x, weight, statistics, upstream, of_weight, of_bias];
         gpu.launch(&BACKWARD_COLUMNS, &[], &bindings, &params, groups(hidden))
     }
 
