@@ -1,11 +1,12 @@
 //! The native device: [`Cpu`], its threads, its memory and its kernels.
 
 mod buffer;
+pub mod gemm;
 pub mod math;
 pub(crate) mod reduce;
 pub(crate) mod rows;
 pub mod simd;
-mod threads;
+pub mod threads;
 mod walk;
 
 use std::sync::Arc;
