@@ -19,6 +19,7 @@ mod storage;
 mod tensor;
 
 pub use autograd::{Gradients, LeafId, no_grad};
+pub use cpu::gemm::Activation;
 pub use device::{Device, DeviceChoice};
 pub use dtype::{DType, Element};
 pub use error::{Result, TensorError};

@@ -10,7 +10,7 @@ use crate::autograd::{self, Node, Pass};
 use crate::cpu::Cpu;
 use crate::gpu::{Binding, Gpu, GpuBuffer};
 use crate::shape::Layout;
-use crate::storage::Storage;
+use crate::storage::{Memory, Storage};
 use crate::{DType, Device, Result, Shape, Tensor, TensorError};
 
 /// Shape and type of a tensor.
@@ -268,13 +268,13 @@ fn execute<O: Op>(
             let mut outputs: SmallVec<[CpuOutput<'_>; 2]> = storages
                 .iter_mut()
                 .zip(specs)
-                .filter_map(|(storage, spec)| match storage {
-                    Storage::Cpu(buffer) => Some(CpuOutput {
+                .filter_map(|(storage, spec)| match storage.memory_mut() {
+                    Memory::Cpu(buffer) => Some(CpuOutput {
                         bytes: buffer.bytes_mut(),
                         shape: &spec.shape,
                         dtype: computed(spec),
                     }),
-                    Storage::Gpu(_) => None,
+                    Memory::Gpu(_) => None,
                 })
                 .collect();
             op.cpu(cpu, &inputs, &mut outputs)?;
@@ -285,13 +285,13 @@ fn execute<O: Op>(
             let outputs: SmallVec<[GpuOutput<'_>; 2]> = storages
                 .iter()
                 .zip(specs)
-                .filter_map(|(storage, spec)| match storage {
-                    Storage::Gpu(buffer) => Some(GpuOutput {
+                .filter_map(|(storage, spec)| match storage.memory() {
+                    Memory::Gpu(buffer) => Some(GpuOutput {
                         buffer,
                         shape: &spec.shape,
                         dtype: computed(spec),
                     }),
-                    Storage::Cpu(_) => None,
+                    Memory::Cpu(_) => None,
                 })
                 .collect();
             op.gpu(gpu, &inputs, &outputs)?;
@@ -332,14 +332,14 @@ fn prepare<O: Op>(op: &O, input: &Tensor) -> Result<Tensor> {
 
 impl<'a> CpuInput<'a> {
     pub(crate) fn new(tensor: &'a Tensor, storage: &'a Storage) -> Option<Self> {
-        match storage {
-            Storage::Cpu(buffer) => Some(Self {
+        match storage.memory() {
+            Memory::Cpu(buffer) => Some(Self {
                 bytes: buffer.bytes(),
                 layout: tensor.layout(),
                 dtype: tensor.dtype(),
                 storage,
             }),
-            Storage::Gpu(_) => None,
+            Memory::Gpu(_) => None,
         }
     }
 }

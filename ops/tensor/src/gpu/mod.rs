@@ -12,6 +12,8 @@ mod faults;
 mod kernel;
 mod launch;
 mod pool;
+#[allow(missing_docs)]
+mod product;
 mod transfer;
 
 pub use adapters::{Adapter, AdapterKind, AdapterLimits, adapters};
@@ -20,3 +22,4 @@ pub use chunks::{RowChunk, row_chunks};
 pub use device::Gpu;
 pub use kernel::Kernel;
 pub use launch::{Access, Binding, MAX_PARAMS};
+pub use product::{MatrixView, Product};

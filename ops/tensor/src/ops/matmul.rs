@@ -57,6 +57,21 @@ fn matrix<'a>(input: &CpuInput<'a>) -> Matrix<'a> {
     Matrix::strided(data, shape[1], shape[2], strides[1], strides[2]).batched(batch_stride)
 }
 
+fn view<'a>(input: &GpuInput<'a>) -> MatrixView<'a> {
+    let Layout {
+        shape,
+        strides,
+        offset,
+    } = input.layout;
+    MatrixView {
+        buffer: input.buffer,
+        offset: *offset,
+        batch_stride: if shape[0] == 1 { 0 } else { strides[0] },
+        row_stride: strides[1],
+        column_stride: strides[2],
+    }
+}
+
 impl Op for Matmul {
     fn name(&self) -> &'static str {
         "matmul"
@@ -126,16 +141,6 @@ impl Op for Matmul {
 
     fn gpu(&self, gpu: &Gpu, inputs: &[GpuInput<'_>], outputs: &[GpuOutput<'_>]) -> Result<()> {
         let shape = outputs[0].shape;
-        let view = |input: &GpuInput<'_>| {
-            let layout = input.layout;
-            MatrixView {
-                buffer: input.buffer,
-                offset: layout.offset,
-                batch_stride: if layout.shape[0] == 1 { 0 } else { layout.strides[0] },
-                row_stride: layout.strides[1],
-                column_stride: layout.strides[2],
-            }
-        };
         gpu.matmul(&Product {
             sizes: [shape[0], shape[1], shape[2], inputs[0].layout.shape[2]],
             a: view(&inputs[0]),

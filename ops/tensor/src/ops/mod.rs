@@ -21,6 +21,7 @@ rooms! {
     compare,
     copy,
     layer_norm,
+    matmul,
     pad,
     reduce,
     select,
