@@ -2,6 +2,7 @@
 
 mod buffer;
 pub mod math;
+pub(crate) mod random;
 pub(crate) mod reduce;
 pub(crate) mod rows;
 pub mod simd;
