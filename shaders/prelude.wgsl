@@ -14,7 +14,7 @@ fn param_f32(i: u32) -> f32 {
 // The workgroup's place in the grid that was asked for, from the builtins workgroup_id and num_workgroups. A grid past the
 // adapter's limit is dispatched as rows of its workgroups, whose last row may have too many: for these z is past the grid,
 // so a kernel of more than one dimension returns where outside_grid(w); one over elements only compares its index.
-fn workgroup(wid: vec3<u32>, nwg: vec3<u32>) -> vec3<u32> {
+fn grid_place(wid: vec3<u32>, nwg: vec3<u32>) -> vec3<u32> {
     let grid = launch_params[15];
     if (grid.w == 0u) {
         return wid;
@@ -36,4 +36,33 @@ fn linear_workgroup(wid: vec3<u32>, nwg: vec3<u32>) -> u32 {
 // The number of the thread in a grid of one dimension of workgroups of `threads` threads.
 fn linear_id(wid: vec3<u32>, lid: u32, nwg: vec3<u32>, threads: u32) -> u32 {
     return linear_workgroup(wid, nwg) * threads + lid;
+}
+
+// The builtin overflows to NaN in some drivers; past 9.02 the result rounds to 1.
+fn tanh_safe(x: f32) -> f32 {
+    return tanh(clamp(x, -10.0, 10.0));
+}
+
+fn sigmoid(x: f32) -> f32 {
+    // Where exp(-x) is past the largest f32, the quotient is 0 as it should be.
+    return 1.0 / (1.0 + exp(-max(x, -88.0)));
+}
+
+// A rational function of degree 5/5 in x^2, fitted to erf(x)/x up to 3.9, where erf rounds to 1: relative error below 4e-7.
+fn erf(x: f32) -> f32 {
+    let c = clamp(x, -3.9, 3.9);
+    let t = c * c;
+    let p = fma(fma(fma(fma(fma(2.0664754e-6, t, 2.8506186e-4), t, 3.7383335e-3), t, 5.2668046e-2), t, 1.8966654e-1), t, 1.1283791);
+    let q = fma(fma(fma(fma(fma(3.8270027e-5, t, 1.1573731e-3), t, 1.4914252e-2), t, 1.1381884e-1), t, 5.0142038e-1), t, 1.0);
+    return clamp(c * p / q, -1.0, 1.0);
+}
+
+// Hendrycks and Gimpel 2016, exact.
+fn gelu(x: f32) -> f32 {
+    return 0.5 * x * (1.0 + erf(x * 0.70710678));
+}
+
+// The same with tanh in place of erf.
+fn gelu_tanh(x: f32) -> f32 {
+    return 0.5 * x * (1.0 + tanh_safe(0.79788456 * fma(0.044715 * x * x, x, x)));
 }
