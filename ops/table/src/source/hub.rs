@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::address::{HubAddress, host, is_inside, is_loopback};
 use super::http::{Failure, digest, with_retries};
-use super::{FetchOptions, Fetched, Provenance, Secret};
+use super::{FetchOptions, Fetched, Provenance, Secret, glob};
 use crate::error::{Result, TableError, near_miss};
 use crate::read::LocalFile;
 use crate::watch::{Progress, Watch};
@@ -106,16 +106,16 @@ fn chosen<'a>(hub: &Hub<'_>, listing: &'a Listing) -> Result<Vec<&'a str>> {
     if let Some(file) = all().find(|file| *file == wanted) {
         return Ok(vec![file]);
     }
-    if wanted.contains(['*', '?', '[']) {
-        let pattern = glob::Pattern::new(wanted)
+    if glob::is_pattern(wanted) {
+        let pattern = ::glob::Pattern::new(wanted)
             .map_err(|error| hub.failed(format!("`{wanted}` is no glob: {error}")))?;
-        let options = glob::MatchOptions {
+        let options = ::glob::MatchOptions {
             case_sensitive: true,
             require_literal_separator: true,
             require_literal_leading_dot: false,
         };
         let mut files: Vec<&str> = all()
-            .filter(|file| pattern.matches_with(file, options))
+            .filter(|file| pattern.matches_with(file, options) && !glob::is_hidden(file, wanted))
             .collect();
         files.sort_unstable();
         if !files.is_empty() {

@@ -5,12 +5,14 @@
 //!
 //! - `address`: the addresses.
 //! - `local`: paths and globs.
+//! - `glob`: the files that a glob finds.
 //! - `http`: requests, retries and resumable downloads.
 //! - `hub`: files of datasets on the Hugging Face hub, through its cache.
 //! - `github`: issues through GitHub's REST API, page by page.
 
 mod address;
 mod github;
+mod glob;
 mod http;
 mod hub;
 mod local;
