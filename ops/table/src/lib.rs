@@ -11,6 +11,7 @@
 
 pub mod columns;
 mod concat;
+mod convert;
 mod error;
 pub mod expr;
 pub mod parquet_file;

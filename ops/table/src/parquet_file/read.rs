@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
+use arrow_schema::{ArrowError, SchemaRef};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
@@ -141,17 +141,25 @@ impl Iterator for BatchReader {
         let reader = &mut self.reader;
         let order = self.order.as_deref();
         let schema = &self.schema;
-        guarded(&self.path, || {
+        let batch = guarded(&self.path, || {
             let Some(batch) = reader.next().transpose()? else {
-                return Ok(None);
+                return Ok::<_, ArrowError>(None);
             };
             let batch = match order {
                 Some(order) => batch.project(order)?,
                 None => batch,
             };
-            normal_batch(schema, &batch).map(Some)
-        })
-        .transpose()
+            Ok(Some(normal_batch(schema, &batch)))
+        });
+        let unfit = |reason: String| TableError::Parquet {
+            action: "read",
+            path: self.path.clone(),
+            reason: format!("{reason}; to read the rest, name the other columns"),
+        };
+        batch
+            .map(|batch| batch.map(|batch| batch.map_err(unfit)))
+            .transpose()
+            .map(|batch| batch.flatten())
     }
 }
 
