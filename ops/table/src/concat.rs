@@ -5,10 +5,11 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, RecordBatch, new_null_array};
 use arrow_schema::{ArrowError, DataType, Field, Schema};
 
+use crate::batch::record_batch;
 use crate::columns::string_list_type;
 use crate::convert::convert;
 use crate::error::{Result, TableError, type_name};
-use crate::table::{Table, record_batch};
+use crate::table::Table;
 
 /// The tables one under the other. Columns are matched by name, in the order in which names
 /// first appear; where a table lacks a column its rows hold null there, and where types differ

@@ -9,6 +9,7 @@
 //!
 //! The crate knows nothing of pipelines, caches or steps.
 
+mod batch;
 pub mod columns;
 mod concat;
 mod convert;

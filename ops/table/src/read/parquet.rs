@@ -10,11 +10,11 @@ use super::options::ReadOptions;
 use super::plan::LocalFile;
 use super::report::LoadReport;
 use super::sink::Sink;
+use crate::batch::record_batch;
 use crate::concat::widened;
 use crate::convert::convert;
 use crate::error::{Result, TableError, type_name};
 use crate::parquet_file::ParquetFile;
-use crate::table::record_batch;
 use crate::watch::{Progress, Watch};
 
 /// Reads Parquet files into a sink. Columns of several files are matched by name and widened;
@@ -35,7 +35,7 @@ pub(super) fn read(
         let opened = ParquetFile::open(&file.path)?;
         if picks {
             for (_, from) in &options.columns {
-                crate::table::column_index(&opened.schema, from)?;
+                crate::batch::column_index(&opened.schema, from)?;
             }
         }
         for field in opened.schema.fields() {
@@ -77,7 +77,7 @@ pub(super) fn read(
     if let Some(file) = &options.file_column {
         fields.push(Field::new(file, DataType::Utf8, true));
     }
-    let schema = crate::table::plain_schema(&Arc::new(Schema::new(fields)))?;
+    let schema = crate::batch::plain_schema(&Arc::new(Schema::new(fields)))?;
     sink.start(&schema)?;
 
     let mut report = LoadReport::default();
