@@ -37,7 +37,9 @@ pub struct Load {
     /// Where the rows are.
     ///
     /// - `data/issues.jsonl`: a file, relative to the project's root, or a pattern such as `data/*.jsonl.gz`, whose files
-    ///   are read in the order of their names. Their content is part of the key.
+    ///   are read in the order of their names. `*` and `?` stand for characters within a name, `**/` for any folders; hidden
+    ///   files and folders, such as `.git`, are left out unless the pattern writes the dot. The files' content is part of the
+    ///   key.
     /// - `https://example.org/issues.csv`: a file on the web; see `blake3`.
     /// - `hf://datasets/OWNER/NAME/PATH@REVISION`: a file, or a pattern, of a dataset on the Hugging Face hub. Default of the
     ///   revision: main; a commit never changes.
