@@ -19,7 +19,7 @@ use table::{TableError, Watch};
 
 use super::check::Problem;
 use super::{
-    Check, Context, InputPort, OutputPort, PortType, Resources, Step, StepError, StepKind,
+    Check, Context, InputPort, Ordered, OutputPort, PortType, Resources, Step, StepError, StepKind,
 };
 
 /// Reads rows from files: JSON, CSV, Parquet or text lines, gzip- or zstd-compressed or not, GitHub's and Jira's issues.
@@ -96,7 +96,7 @@ pub struct Load {
 #[serde(untagged)]
 enum Columns {
     Names(Vec<String>),
-    Places(BTreeMap<String, String>),
+    Places(Ordered<String>),
 }
 
 /// What to do where a name tells no format.
@@ -108,7 +108,7 @@ fn row_bytes() -> usize {
 
 impl StepKind for Load {
     const OP: &'static str = "load";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 }
 
 impl Step for Load {
@@ -216,7 +216,7 @@ impl Load {
                 .collect(),
             Some(Columns::Places(places)) => places
                 .iter()
-                .map(|(name, place)| (name.clone(), place.clone()))
+                .map(|(name, place)| (name.to_owned(), place.clone()))
                 .collect(),
         };
         ReadOptions {
