@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use super::adapters::{Adapter, AdapterLimits, adapters, found, ready};
 use super::batch::Batch;
@@ -28,6 +28,8 @@ pub struct Gpu {
     pub(super) batch: Mutex<Batch>,
     /// The tile of each class of matrix products.
     pub(super) tiles: RwLock<[Tile; CLASSES]>,
+    /// The tile of products in half precision, once it is tested.
+    pub(super) cooperative: OnceLock<Option<Tile>>,
 }
 
 /// What is requested where the adapter has it.
@@ -107,6 +109,7 @@ impl Gpu {
             staging: Arc::new(Pool::new("download", reading, limits.max_buffer_bytes)),
             batch: Mutex::new(Batch::new(&device, &pipelines.params)),
             pipelines,
+            cooperative: OnceLock::new(),
             tiles: RwLock::new(default_tiles(adapter)),
             limits,
             device,
