@@ -1,7 +1,9 @@
 //! The native device: [`Cpu`], its threads, its memory and its kernels.
 
 mod buffer;
+pub(crate) mod index;
 pub mod math;
+pub(crate) mod order;
 pub(crate) mod random;
 pub(crate) mod reduce;
 pub(crate) mod rows;
