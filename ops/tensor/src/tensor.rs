@@ -11,7 +11,7 @@ use crate::op::{CpuInput, GpuInput, Spec};
 use crate::ops::cast::Cast;
 use crate::ops::copy::Copy;
 use crate::shape::{Layout, MAX_RANK};
-use crate::storage::Storage;
+use crate::storage::{Memory, Storage};
 use crate::{DType, Device, Element, Result, Shape, TensorError, no_grad};
 
 /// An array of numbers on a device. Cheap to clone: views and clones share memory, which is never changed while shared.
@@ -151,6 +151,11 @@ impl Tensor {
         }
     }
 
+    /// Whether it is one whose gradient is wanted, not computed from others.
+    pub fn is_leaf(&self) -> bool {
+        matches!(self.origin, Origin::Leaf(_))
+    }
+
     /// Whether a backward pass could reach it.
     pub fn is_tracked(&self) -> bool {
         !matches!(self.origin, Origin::Constant)
@@ -282,10 +287,10 @@ impl Tensor {
         };
         let start = tensor.layout.offset * tensor.dtype.size();
         let length = tensor.elements() * tensor.dtype.size();
-        match (&*tensor.storage, &tensor.device) {
-            (Storage::Gpu(buffer), Device::Gpu(gpu)) => gpu.download(buffer, start, length),
-            (Storage::Cpu(buffer), _) => Ok(buffer.bytes()[start..start + length].to_vec()),
-            (Storage::Gpu(_), Device::Cpu(_)) => Err(TensorError::Backward {
+        match (tensor.storage.memory(), &tensor.device) {
+            (Memory::Gpu(buffer), Device::Gpu(gpu)) => gpu.download(buffer, start, length),
+            (Memory::Cpu(buffer), _) => Ok(buffer.bytes()[start..start + length].to_vec()),
+            (Memory::Gpu(_), Device::Cpu(_)) => Err(TensorError::Backward {
                 reason: "a tensor's memory is on another device than the tensor".to_owned(),
             }),
         }
@@ -352,14 +357,19 @@ impl Tensor {
     }
 
     pub(crate) fn gpu_input(&self) -> Option<GpuInput<'_>> {
-        match &*self.storage {
-            Storage::Gpu(buffer) => Some(GpuInput {
+        match self.storage.memory() {
+            Memory::Gpu(buffer) => Some(GpuInput {
                 buffer,
                 layout: &self.layout,
                 dtype: self.dtype,
             }),
-            Storage::Cpu(_) => None,
+            Memory::Cpu(_) => None,
         }
+    }
+
+    /// Whether it is the result of an op on the tape.
+    pub(crate) fn is_computed(&self) -> bool {
+        matches!(self.origin, Origin::Output { .. })
     }
 
     /// The memory, to be written to: this tensor's own, without gaps, copied first if anybody else sees it.

@@ -1,6 +1,7 @@
 //! The native device: [`Cpu`], its threads, its memory and its kernels.
 
 mod buffer;
+pub mod gemm;
 pub(crate) mod index;
 pub mod math;
 pub(crate) mod order;
@@ -8,7 +9,7 @@ pub(crate) mod random;
 pub(crate) mod reduce;
 pub(crate) mod rows;
 pub mod simd;
-mod threads;
+pub mod threads;
 mod walk;
 
 use std::sync::Arc;

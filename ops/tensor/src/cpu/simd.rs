@@ -156,6 +156,7 @@ macro_rules! simd_kernel {
         $(#[$meta])*
         $visibility fn $name($($argument: $kind),*) $(-> $output)? {
             #[inline(always)]
+            #[allow(clippy::extra_unused_type_parameters)]
             fn body<$isa: $crate::cpu::simd::Isa>($($argument: $kind),*) $(-> $output)? $body
             #[cfg(target_arch = "x86_64")]
             {
@@ -223,7 +224,6 @@ pub fn reduce(
 kernel! {
     /// The sum of the elements.
     pub fn sum<I>(x: &[f32]) -> f32 {
-        let _ = I::mul_add;
         reduce(x, 0.0, |sum, x| sum + x, |left, right| left + right)
     }
 }
@@ -238,7 +238,35 @@ kernel! {
 kernel! {
     /// The largest element, minus infinity for none; an element that is not a number is passed over.
     pub fn max<I>(x: &[f32]) -> f32 {
-        let _ = I::mul_add;
         reduce(x, f32::NEG_INFINITY, |most, x| if x > most { x } else { most }, |left, right| if right > left { right } else { left })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reductions_of_any_length_equal_those_of_exact_numbers() {
+        for length in [0, 1, 15, 16, 17, 31, 32, 33, 100, 1000] {
+            let x: Vec<f32> = (0..length)
+                .map(|i| ((i * 37) % 101) as f32 - 50.0)
+                .collect();
+            let wide = |f: fn(f64) -> f64| x.iter().map(|x| f(f64::from(*x))).sum::<f64>();
+            assert_eq!(f64::from(sum(&x)), wide(|x| x), "{length}");
+            assert_eq!(f64::from(sum_of_squares(&x)), wide(|x| x * x), "{length}");
+            assert_eq!(
+                max(&x),
+                x.iter().copied().fold(f32::NEG_INFINITY, f32::max),
+                "{length}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_sum_has_the_same_bits_on_every_instruction_set() {
+        let x: Vec<f32> = (1..5000).map(|i| (i as f32).sin() * 1e3).collect();
+        let add = |x: &[f32]| reduce(x, 0.0, |sum, x| sum + x, |left, right| left + right);
+        assert_eq!(sum(&x).to_bits(), add(&x).to_bits());
     }
 }

@@ -13,6 +13,8 @@ mod indices;
 mod kernel;
 mod launch;
 mod pool;
+#[allow(missing_docs)]
+mod product;
 mod transfer;
 
 pub use adapters::{Adapter, AdapterKind, AdapterLimits, adapters};
@@ -22,3 +24,4 @@ pub use device::Gpu;
 pub(crate) use indices::noted;
 pub use kernel::Kernel;
 pub use launch::{Access, Binding, MAX_PARAMS};
+pub use product::{MatrixView, Product};

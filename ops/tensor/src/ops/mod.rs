@@ -27,6 +27,7 @@ rooms! {
     gather,
     index_select,
     layer_norm,
+    matmul,
     pad,
     random,
     reduce,

@@ -5,7 +5,7 @@ use crate::gpu::{Binding, Gpu, GpuBuffer, Kernel};
 use crate::launch::groups;
 use crate::rng::threshold;
 use crate::shape::MAX_RANK;
-use crate::storage::Storage;
+use crate::storage::{Memory, Storage};
 use crate::{DType, Device, RandomKey, Result, Shape, Tensor, TensorError};
 
 const KERNEL: Kernel = Kernel {
@@ -44,11 +44,11 @@ fn allocate(op: &'static str, shape: &Shape, device: &Device) -> Result<Storage>
 
 fn drawn(op: &'static str, shape: Shape, device: &Device, key: RandomKey, draw: Draw) -> Result<Tensor> {
     let mut storage = allocate(op, &shape, device)?;
-    match (&mut storage, device) {
-        (Storage::Cpu(buffer), Device::Cpu(cpu)) => {
+    match (storage.memory_mut(), device) {
+        (Memory::Cpu(buffer), Device::Cpu(cpu)) => {
             random::draw(cpu, bytemuck::cast_slice_mut(buffer.bytes_mut()), key, draw);
         }
-        (Storage::Gpu(buffer), Device::Gpu(gpu)) => {
+        (Memory::Gpu(buffer), Device::Gpu(gpu)) => {
             let (kind, values) = match draw {
                 Draw::Uniform { low, high } => ("uniform", vec![low, high]),
                 Draw::Normal { mean, deviation } => ("normal", vec![mean, deviation]),
@@ -165,11 +165,11 @@ impl Tensor {
         }
         let shape = shape.into();
         let mut storage = allocate(OP, &shape, device)?;
-        match (&mut storage, device) {
-            (Storage::Cpu(buffer), Device::Cpu(cpu)) => {
+        match (storage.memory_mut(), device) {
+            (Memory::Cpu(buffer), Device::Cpu(cpu)) => {
                 random::bernoulli(cpu, bytemuck::cast_slice_mut(buffer.bytes_mut()), key, threshold(p));
             }
-            (Storage::Gpu(buffer), Device::Gpu(gpu)) => {
+            (Memory::Gpu(buffer), Device::Gpu(gpu)) => {
                 let values = [threshold(p).unwrap_or(u32::MAX), u32::from(threshold(p).is_none())];
                 launch(gpu, buffer, shape.elements(), key, "bernoulli", &values)?;
             }
