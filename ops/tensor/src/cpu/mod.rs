@@ -2,7 +2,10 @@
 
 mod buffer;
 pub mod gemm;
+pub(crate) mod index;
+pub(crate) mod losses;
 pub mod math;
+pub(crate) mod order;
 pub(crate) mod random;
 pub(crate) mod reduce;
 mod report;
