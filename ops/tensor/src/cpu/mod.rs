@@ -1,7 +1,9 @@
 //! The native device: [`Cpu`], its threads, its memory and its kernels.
 
+pub(crate) mod attention;
 mod buffer;
 pub mod gemm;
+pub(crate) mod lanes;
 pub mod math;
 pub(crate) mod reduce;
 pub(crate) mod rows;

@@ -16,6 +16,7 @@ macro_rules! rooms {
 }
 
 rooms! {
+    attention,
     binary,
     cast,
     compare,
