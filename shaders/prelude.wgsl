@@ -14,7 +14,7 @@ fn param_f32(i: u32) -> f32 {
 // The workgroup's place in the grid that was asked for, from the builtins workgroup_id and num_workgroups. A grid past the
 // adapter's limit is dispatched as rows of its workgroups, whose last row may have too many: for these z is past the grid,
 // so a kernel of more than one dimension returns where outside_grid(w); one over elements only compares its index.
-fn workgroup_place(wid: vec3<u32>, nwg: vec3<u32>) -> vec3<u32> {
+fn grid_place(wid: vec3<u32>, nwg: vec3<u32>) -> vec3<u32> {
     let grid = launch_params[15];
     if (grid.w == 0u) {
         return wid;
@@ -55,22 +55,26 @@ fn place(index: u32, first: u32, view: u32) -> u32 {
     return at;
 }
 
-// The error function within 2e-7 (Abramowitz & Stegun 7.1.26).
-fn erf(x: f32) -> f32 {
-    let t = 1.0 / (1.0 + 0.3275911 * abs(x));
-    let series = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))));
-    return sign(x) * (1.0 - series * exp(-x * x));
+// The builtin overflows to NaN in some drivers; past 9.02 the result rounds to 1.
+fn tanh_safe(x: f32) -> f32 {
+    return tanh(clamp(x, -10.0, 10.0));
 }
 
 fn sigmoid(x: f32) -> f32 {
+    // Where exp(-x) is past the largest f32, the quotient is 0 as it should be.
     return 1.0 / (1.0 + exp(-max(x, -88.0)));
 }
 
-// Drivers may compute tanh by exponentials that overflow.
-fn tanh_of(x: f32) -> f32 {
-    return tanh(clamp(x, -15.0, 15.0));
+// A rational function of degree 5/5 in x^2, fitted to erf(x)/x up to 3.9, where erf rounds to 1: relative error below 4e-7.
+fn erf(x: f32) -> f32 {
+    let c = clamp(x, -3.9, 3.9);
+    let t = c * c;
+    let p = fma(fma(fma(fma(fma(2.0664754e-6, t, 2.8506186e-4), t, 3.7383335e-3), t, 5.2668046e-2), t, 1.8966654e-1), t, 1.1283791);
+    let q = fma(fma(fma(fma(fma(3.8270027e-5, t, 1.1573731e-3), t, 1.4914252e-2), t, 1.1381884e-1), t, 5.0142038e-1), t, 1.0);
+    return clamp(c * p / q, -1.0, 1.0);
 }
 
+// Hendrycks and Gimpel 2016, exact.
 fn gelu(x: f32) -> f32 {
     return 0.5 * x * (1.0 + erf(x * 0.70710678));
 }
@@ -80,11 +84,11 @@ fn gelu_slope(x: f32) -> f32 {
 }
 
 fn gelu_tanh(x: f32) -> f32 {
-    return 0.5 * x * (1.0 + tanh_of(0.79788456 * (x + 0.044715 * x * x * x)));
+    return 0.5 * x * (1.0 + tanh_safe(0.79788456 * (x + 0.044715 * x * x * x)));
 }
 
 fn gelu_tanh_slope(x: f32) -> f32 {
-    let t = tanh_of(0.79788456 * (x + 0.044715 * x * x * x));
+    let t = tanh_safe(0.79788456 * (x + 0.044715 * x * x * x));
     return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * 0.79788456 * (1.0 + 0.134145 * x * x);
 }
 
@@ -93,4 +97,28 @@ fn power(x: f32, exponent: f32) -> f32 {
     let magnitude = pow(abs(x), exponent);
     let is_odd = floor(exponent) == exponent && abs(exponent) % 2.0 == 1.0;
     return select(magnitude, -magnitude, x < 0.0 && is_odd);
+}
+
+// The lower and the upper 32 bits of a product.
+fn multiply_wide(a: u32, b: u32) -> vec2<u32> {
+    let low = (a & 0xffffu) * (b & 0xffffu);
+    let first = (a & 0xffffu) * (b >> 16u);
+    let second = (a >> 16u) * (b & 0xffffu);
+    let middle = (low >> 16u) + (first & 0xffffu) + (second & 0xffffu);
+    let high = (a >> 16u) * (b >> 16u) + (first >> 16u) + (second >> 16u) + (middle >> 16u);
+    return vec2<u32>(a * b, high);
+}
+
+// Four random words of a key: words 4 * block and on, where `low` and `high` are the halves of the block's number and the
+// key is four parameters from `first` on. Philox4x32-10 (Salmon et al. 2011), as `RandomKey::block` has it.
+fn random_block(low: u32, high: u32, first: u32) -> vec4<u32> {
+    var counter = vec4<u32>(low, high, param(first + 2u), param(first + 3u));
+    var key = vec2<u32>(param(first), param(first + 1u));
+    for (var round = 0u; round < 10u; round += 1u) {
+        let a = multiply_wide(0xd2511f53u, counter.x);
+        let b = multiply_wide(0xcd9e8d57u, counter.z);
+        counter = vec4<u32>(b.y ^ counter.y ^ key.x, b.x, a.y ^ counter.w ^ key.y, a.x);
+        key += vec2<u32>(0x9e3779b9u, 0xbb67ae85u);
+    }
+    return counter;
 }

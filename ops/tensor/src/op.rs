@@ -163,7 +163,18 @@ pub(crate) struct CpuOutput<'a> {
     pub dtype: DType,
 }
 
-impl CpuOutput<'_> {
+impl<'a> CpuOutput<'a> {
+    pub fn new(storage: &'a mut Storage, shape: &'a Shape, dtype: DType) -> Option<Self> {
+        match storage.memory_mut() {
+            Memory::Cpu(buffer) => Some(Self {
+                bytes: buffer.bytes_mut(),
+                shape,
+                dtype,
+            }),
+            Memory::Gpu(_) => None,
+        }
+    }
+
     /// Its elements.
     pub fn slice<T: Pod>(&mut self) -> &mut [T] {
         bytemuck::cast_slice_mut(self.bytes)
@@ -192,6 +203,17 @@ pub(crate) struct GpuOutput<'a> {
 }
 
 impl<'a> GpuOutput<'a> {
+    pub fn new(storage: &'a Storage, shape: &'a Shape, dtype: DType) -> Option<Self> {
+        match storage.memory() {
+            Memory::Gpu(buffer) => Some(Self {
+                buffer,
+                shape,
+                dtype,
+            }),
+            Memory::Cpu(_) => None,
+        }
+    }
+
     /// The whole buffer.
     pub fn binding(&self) -> Binding<'a> {
         Binding::read_write(self.buffer)
@@ -268,14 +290,7 @@ fn execute<O: Op>(
             let mut outputs: SmallVec<[CpuOutput<'_>; 2]> = storages
                 .iter_mut()
                 .zip(specs)
-                .filter_map(|(storage, spec)| match storage.memory_mut() {
-                    Memory::Cpu(buffer) => Some(CpuOutput {
-                        bytes: buffer.bytes_mut(),
-                        shape: &spec.shape,
-                        dtype: computed(spec),
-                    }),
-                    Memory::Gpu(_) => None,
-                })
+                .filter_map(|(storage, spec)| CpuOutput::new(storage, &spec.shape, computed(spec)))
                 .collect();
             op.cpu(cpu, &inputs, &mut outputs)?;
         }
@@ -285,14 +300,7 @@ fn execute<O: Op>(
             let outputs: SmallVec<[GpuOutput<'_>; 2]> = storages
                 .iter()
                 .zip(specs)
-                .filter_map(|(storage, spec)| match storage.memory() {
-                    Memory::Gpu(buffer) => Some(GpuOutput {
-                        buffer,
-                        shape: &spec.shape,
-                        dtype: computed(spec),
-                    }),
-                    Memory::Cpu(_) => None,
-                })
+                .filter_map(|(storage, spec)| GpuOutput::new(storage, &spec.shape, computed(spec)))
                 .collect();
             op.gpu(gpu, &inputs, &outputs)?;
         }

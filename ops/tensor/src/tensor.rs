@@ -367,6 +367,11 @@ impl Tensor {
         }
     }
 
+    /// Whether it is the result of an op on the tape.
+    pub(crate) fn is_computed(&self) -> bool {
+        matches!(self.origin, Origin::Output { .. })
+    }
+
     /// The memory, to be written to: this tensor's own, without gaps, copied first if anybody else sees it.
     pub(crate) fn storage_mut(&mut self) -> Result<&mut Storage> {
         let whole = self.layout.is_contiguous() && self.layout.offset == 0;

@@ -255,7 +255,7 @@ fn check(case: &Case, device: &Device) {
 /// Checks all cases, and tells of all that fail.
 fn check_all(device: &Device) {
     let mut failures = Vec::new();
-    for (_, cases) in crate::ops::ROOMS {
+    for (_, cases) in crate::ops::ROOMS.iter().chain(crate::in_place::ROOMS) {
         for case in cases() {
             let checked = catch_unwind(AssertUnwindSafe(|| check(&case, device)));
             if let Err(payload) = checked {

@@ -5,6 +5,7 @@ mod buffer;
 pub mod gemm;
 pub(crate) mod lanes;
 pub mod math;
+pub(crate) mod random;
 pub(crate) mod reduce;
 pub(crate) mod rows;
 pub mod simd;

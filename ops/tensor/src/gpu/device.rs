@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use super::adapters::{Adapter, AdapterLimits, adapters, found, ready};
 use super::batch::Batch;
@@ -10,6 +10,7 @@ use super::buffer::MemoryUse;
 use super::faults::Faults;
 use super::kernel::Pipelines;
 use super::pool::Pool;
+use super::tiles::{CLASSES, Tile, default_tiles};
 use crate::{Result, TensorError};
 
 /// An open graphics adapter: its queue, its memory and its compiled kernels. All calls may come from any thread; what they
@@ -25,6 +26,8 @@ pub struct Gpu {
     pub(super) staging: Arc<Pool>,
     pub(super) pipelines: Pipelines,
     pub(super) batch: Mutex<Batch>,
+    /// The tile of each class of matrix products.
+    pub(super) tiles: RwLock<[Tile; CLASSES]>,
 }
 
 /// What is requested where the adapter has it.
@@ -104,6 +107,7 @@ impl Gpu {
             staging: Arc::new(Pool::new("download", reading, limits.max_buffer_bytes)),
             batch: Mutex::new(Batch::new(&device, &pipelines.params)),
             pipelines,
+            tiles: RwLock::new(default_tiles(adapter)),
             limits,
             device,
             queue,

@@ -11,10 +11,13 @@ mod device;
 mod faults;
 mod kernel;
 mod launch;
+mod matmul;
 mod pool;
-#[allow(missing_docs)]
-mod product;
+mod report;
+mod source;
+mod tiles;
 mod transfer;
+mod tuning;
 
 pub use adapters::{Adapter, AdapterKind, AdapterLimits, adapters};
 pub use buffer::{GpuBuffer, MemoryUse};
@@ -22,4 +25,5 @@ pub use chunks::{RowChunk, row_chunks};
 pub use device::Gpu;
 pub use kernel::Kernel;
 pub use launch::{Access, Binding, MAX_PARAMS};
-pub use product::{MatrixView, Product};
+pub use matmul::{FloatType, Matmul, MatrixView};
+pub use report::{AdapterRates, AdapterReport, report};

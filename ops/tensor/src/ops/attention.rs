@@ -10,12 +10,12 @@ use smallvec::{SmallVec, smallvec};
 
 use crate::autograd::Pass;
 use crate::cpu::Cpu;
-use crate::cpu::attention::{self, Bias, Problem, Rows, RowsMut};
+use crate::cpu::attention::{self, Bias, Dropout, Problem, Rows, RowsMut};
 use crate::gpu::Gpu;
 use crate::op::{
     CpuInput, CpuOutput, Gradients, GpuInput, GpuOutput, Keeps, Op, Spec, Specs, apply,
 };
-use crate::{DType, Offsets, Result, Shape, Tensor, TensorError};
+use crate::{DType, Offsets, RandomKey, Result, Shape, Tensor, TensorError};
 
 #[cfg(test)]
 pub(crate) use cases::cases;
@@ -30,6 +30,19 @@ pub struct AttentionOptions {
     pub scale: Option<f32>,
     /// Added to the scores of every text, `[heads or 1, queries, keys]`, at least as long as the longest text (ALiBi, T5).
     pub bias: Option<Tensor>,
+    /// Whether probabilities are dropped at random.
+    pub dropout: Option<AttentionDropout>,
+}
+
+/// Dropout of probabilities (Srivastava et al. 2014): each is set to 0 with some probability, else divided by the rest. Every
+/// device draws the same ones, and the backward pass draws them again.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AttentionDropout {
+    /// From 0 to 1.
+    pub probability: f32,
+    /// What is drawn. The probability of query token `i` (of all texts) in head `h` for key `j` of its text is decided by
+    /// random word `2^34 (i heads + h) + j`.
+    pub key: RandomKey,
 }
 
 /// Inputs: queries, keys and values in one, `[tokens, 3, heads, head_dim]`, and the offsets; or queries `[tokens, heads,
@@ -44,6 +57,7 @@ pub(crate) struct Attention {
     causal: bool,
     scale: f32,
     has_bias: bool,
+    dropout: Option<Dropout>,
 }
 
 /// Inputs: those of [`Attention`], its outputs and the upstream gradient. Outputs: the gradients of the inputs that have one.
@@ -165,6 +179,7 @@ impl Attention {
                 queries: sizes.bias[1],
                 keys: sizes.bias[2],
             }),
+            dropout: self.dropout,
         }
     }
 
@@ -352,11 +367,23 @@ fn operation(
     // Of a shape of another rank, which the op's rule refuses.
     let head_dim = shape.last().copied().unwrap_or(1).max(1);
     let scale = options.scale.unwrap_or(1.0 / (head_dim as f32).sqrt());
+    let dropout = match options.dropout {
+        None => None,
+        Some(AttentionDropout { probability, .. }) if probability == 0.0 => None,
+        Some(AttentionDropout { probability, key }) => {
+            if !(0.0..=1.0).contains(&probability) {
+                return Err(TensorError::Argument {
+                    op: "attention",
+                    reason: format!("dropout of {probability} is no probability; it must be from 0 to 1"),
+                });
+            }
+            Some(Dropout::new(probability, key))
+        }
+    };
     if !scale.is_finite() {
-        return Err(TensorError::Shape {
+        return Err(TensorError::Argument {
             op: "attention",
             reason: format!("the scale is {scale}; it must be a finite number"),
-            shapes: vec![shape.clone()],
         });
     }
     Ok(Attention {
@@ -366,6 +393,7 @@ fn operation(
         causal: options.causal,
         scale,
         has_bias: options.bias.is_some(),
+        dropout,
     })
 }
 
@@ -375,7 +403,8 @@ impl Tensor {
     /// Memory is linear in length (Dao et al. 2022, 2023).
     ///
     /// # Errors
-    /// [`TensorError::Shape`] for shapes, offsets or a bias that do not fit; [`TensorError::DType`].
+    /// [`TensorError::Shape`] for shapes, offsets or a bias that do not fit; [`TensorError::Argument`] for a probability or a scale
+    /// that is none; [`TensorError::DType`].
     pub fn attention(&self, offsets: &Offsets, options: &AttentionOptions) -> Result<Self> {
         let op = operation(self.shape(), true, [offsets; 2], options)?;
         run(op, &[self, offsets.tensor()], options)

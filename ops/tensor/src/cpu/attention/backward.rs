@@ -3,6 +3,7 @@
 use std::f32::consts::LN_2;
 use std::ops::Range;
 
+use super::dropout;
 use super::pack::{self, Part};
 use super::product::{Left, Out, Right, product};
 use super::scratch::{self, LINE};
@@ -260,7 +261,16 @@ impl Task<'_> {
                 let result = self.result.row(token, head, head_dim);
                 let along = dot::<L>(result, self.upstream.row(token, head, head_dim));
                 let sum = self.sums.row(token, head, 1)[0];
+                let mut factors = [0.0; KEYS];
+                let factors = &mut factors[..visible];
+                if let Some(dropout) = &problem.dropout {
+                    dropout.factors(token * problem.heads + head, keys.start, factors);
+                    dropout::scale(of_scores, factors);
+                }
                 differentiate::<L>(probabilities, of_scores, sum, along);
+                if problem.dropout.is_some() {
+                    dropout::scale(probabilities, factors);
+                }
                 probabilities[visible..].fill(0.0);
                 of_scores[visible..].fill(0.0);
                 if let (Some((start, length)), Some(bias)) = (self.of_bias, &problem.bias) {

@@ -1,5 +1,6 @@
 //! The forward pass: a task has a block of queries of one text and head.
 
+use super::dropout;
 use super::pack::{self, Part};
 use super::product::{Left, Out, Right, product};
 use super::scratch::{self, LINE};
@@ -228,6 +229,13 @@ impl Task<'_> {
                     for result in std::slice::from_raw_parts_mut(result, place.row) {
                         *result *= shrink;
                     }
+                }
+                if let Some(dropout) = &problem.dropout {
+                    let mut factors = [0.0; KEYS];
+                    let factors = &mut factors[..visible];
+                    let token = problem.queries(self.text).start + self.first + first + query;
+                    dropout.factors(token * problem.heads + self.head, first_key, factors);
+                    dropout::scale(row, factors);
                 }
             }
             let left = Left {

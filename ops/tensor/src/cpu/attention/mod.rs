@@ -6,6 +6,7 @@
 
 mod backward;
 mod forward;
+mod dropout;
 mod pack;
 mod product;
 mod scratch;
@@ -14,9 +15,11 @@ use std::f32::consts::LOG2_E;
 use std::ops::Range;
 
 pub(crate) use backward::{Gradients, backward};
+pub(crate) use dropout::Dropout;
 pub(crate) use forward::forward;
 
 use super::threads::Shareable;
+use crate::rng::WORDS;
 
 /// The widest panel of any instruction set, in numbers, and the most rows of a tile: scratch memory has room for them.
 const WIDEST: usize = 32;
@@ -121,6 +124,7 @@ pub(crate) struct Problem<'a> {
     /// Query `i` of `n` sees the keys up to `i + keys - n`.
     pub causal: bool,
     pub bias: Option<Bias<'a>>,
+    pub dropout: Option<Dropout>,
 }
 
 impl Problem<'_> {
@@ -156,7 +160,8 @@ impl Problem<'_> {
     fn key_blocks(&self, text: usize, most: usize) -> impl Iterator<Item = Range<usize>> + use<> {
         let keys = self.keys(text).len();
         let blocks = keys.div_ceil(most).max(1);
-        let size = keys.div_ceil(blocks);
+        // Whole batches of random words, so that each begins with one.
+        let size = keys.div_ceil(blocks).next_multiple_of(WORDS);
         (0..blocks).map(move |block| (block * size).min(keys)..((block + 1) * size).min(keys))
     }
 }

@@ -8,6 +8,7 @@ pub(super) fn reference(
     lengths: &[(usize, usize)],
     causal: bool,
     scale: f64,
+    dropout: Option<AttentionDropout>,
 ) -> Array {
     let (heads, head_dim) = (q.shape[1], q.shape[2]);
     let group = heads / k.shape[1];
@@ -27,10 +28,19 @@ pub(super) fn reference(
                         products.sum::<f64>() * scale + bias
                     })
                     .collect();
+                let kept = |key: usize| match dropout {
+                    Some(AttentionDropout { probability, key: random }) => {
+                        let row = (first_query + query) * heads + head;
+                        let word = random.word((row as u64) << 34 | key as u64);
+                        let dropped = f64::from(word) < f64::from(probability) * 2.0_f64.powi(32);
+                        if dropped { 0.0 } else { 1.0 / (1.0 - f64::from(probability)) }
+                    }
+                    None => 1.0,
+                };
                 let sum: f64 = scores.iter().map(|score| score.exp()).sum();
                 for at in 0..head_dim {
                     let values = scores.iter().enumerate().map(|(key, score)| {
-                        score.exp() / sum * v.at(&[first_key + key, head / group, at])
+                        kept(key) * score.exp() / sum * v.at(&[first_key + key, head / group, at])
                     });
                     let place = ((first_query + query) * heads + head) * head_dim + at;
                     result.data[place] = values.sum();
@@ -55,6 +65,7 @@ struct Shapes {
     head_dim: usize,
     causal: bool,
     bias: Option<[usize; 3]>,
+    dropout: Option<AttentionDropout>,
 }
 
 fn packed(shapes: Shapes, has_gradient: bool) -> Case {
@@ -64,6 +75,7 @@ fn packed(shapes: Shapes, has_gradient: bool) -> Case {
         head_dim,
         causal,
         bias,
+        dropout,
     } = shapes;
     let tokens: usize = lengths.iter().sum();
     let mut inputs = vec![numbers([tokens, 3, heads, head_dim])];
@@ -73,12 +85,13 @@ fn packed(shapes: Shapes, has_gradient: bool) -> Case {
     }
     let pairs: Vec<_> = lengths.iter().map(|&length| (length, length)).collect();
     Case::new(
-        format!("attention of {lengths:?}, {heads} heads of {head_dim}, causal {causal}, bias {bias:?}"),
+        format!("attention of {lengths:?}, {heads} heads of {head_dim}, causal {causal}, bias {bias:?}, {dropout:?}"),
         inputs,
         move |x| {
             let options = AttentionOptions {
                 causal,
                 bias: x.get(1).cloned(),
+                dropout,
                 ..AttentionOptions::default()
             };
             x[0].attention(&Offsets::of_lengths(lengths, x[0].device())?, &options)
@@ -86,7 +99,7 @@ fn packed(shapes: Shapes, has_gradient: bool) -> Case {
         move |x| {
             let [q, k, v] = [0, 1, 2].map(|place| part(&x[0], place));
             let scale = 1.0 / (head_dim as f64).sqrt();
-            reference([&q, &k, &v], x.get(1), &pairs, causal, scale)
+            reference([&q, &k, &v], x.get(1), &pairs, causal, scale, dropout)
         },
     )
     .tolerance(5e-6)
@@ -115,7 +128,7 @@ fn across(lengths: &'static [(usize, usize)], heads: [usize; 2], head_dim: usize
             let offsets = [Offsets::of_lengths(&queries, device)?, Offsets::of_lengths(&keys, device)?];
             x[0].attention_to([&x[1], &x[2]], &offsets[0], &offsets[1], &options)
         },
-        move |x| reference([&x[0], &x[1], &x[2]], None, lengths, causal, scale.into()),
+        move |x| reference([&x[0], &x[1], &x[2]], None, lengths, causal, scale.into(), None),
     )
     .tolerance(5e-6)
 }
@@ -127,6 +140,7 @@ pub(crate) fn cases() -> Vec<Case> {
         head_dim,
         causal: false,
         bias: None,
+        dropout: None,
     };
     let causal = |shapes: Shapes| Shapes {
         causal: true,
@@ -134,6 +148,16 @@ pub(crate) fn cases() -> Vec<Case> {
     };
     let biased = |shapes: Shapes, bias: [usize; 3]| Shapes {
         bias: Some(bias),
+        ..shapes
+    };
+    let dropped = |shapes: Shapes, probability: f32| Shapes {
+        dropout: Some(AttentionDropout {
+            probability,
+            key: RandomKey {
+                seed: 0xfeed_0000_0000_0001,
+                counter: 0x1_0000_0003,
+            },
+        }),
         ..shapes
     };
     vec![
@@ -147,6 +171,10 @@ pub(crate) fn cases() -> Vec<Case> {
         packed(causal(shapes(&[140], 1, 1)), true),
         packed(biased(shapes(&[3, 2], 2, 3), [2, 3, 3]), true),
         packed(causal(biased(shapes(&[3, 4], 2, 3), [1, 5, 6])), true),
+        packed(dropped(shapes(&[3, 4], 2, 3), 0.3), true),
+        packed(dropped(causal(shapes(&[150], 1, 1)), 0.5), true),
+        packed(dropped(shapes(&[2], 1, 2), 1.0), true),
+        packed(dropped(shapes(&[600], 1, 8), 0.1), false),
         // More than a block of the forward pass; and heads of common sizes.
         packed(shapes(&[700, 33], 1, 20), false),
         packed(causal(shapes(&[530], 1, 33)), false),
