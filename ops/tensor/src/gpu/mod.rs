@@ -5,6 +5,7 @@
 
 mod adapters;
 mod batch;
+mod budget;
 mod buffer;
 mod chunks;
 mod cooperative;
@@ -13,6 +14,8 @@ mod faults;
 mod kernel;
 mod launch;
 mod matmul;
+mod matrix;
+mod multiply;
 mod pool;
 mod report;
 mod source;
@@ -26,5 +29,6 @@ pub use chunks::{RowChunk, row_chunks};
 pub use device::Gpu;
 pub use kernel::Kernel;
 pub use launch::{Access, Binding, MAX_PARAMS};
-pub use matmul::{Activation, FloatType, Matmul, MatrixView};
+pub use matmul::{Activation, Matmul};
+pub use matrix::{FloatType, MatrixView};
 pub use report::{AdapterRates, AdapterReport, report};
