@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
+mod terminal;
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -12,6 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value as Json;
 
 use support::{Finished, Project, wait_until};
+use terminal::in_terminal;
 
 const SMALL: &str = r#"
 [pipeline]
@@ -380,15 +382,23 @@ fn a_terminal_shows_bars_and_colours_unless_they_are_unwanted() {
         "slow.toml",
         "[pipeline]\nname = \"slow\"\n[vars]\nx = 1\n[steps.slow]\nop = \"command\"\ncommand = \"sleep 0.7; echo ${vars.x}\"\n",
     );
-    let colours = project.in_terminal("run slow.toml", &[]);
+    let colours = in_terminal(&project, "run slow.toml", &[]);
     assert!(colours.contains("\u{1b}[32m✓\u{1b}[0m"), "{colours:?}");
     assert!(colours.contains("0 of 1 step, 1 running"), "{colours:?}");
-    let plain = project.in_terminal("run slow.toml --set vars.x=2", &[("NO_COLOR", "1")]);
+    let plain = in_terminal(
+        &project,
+        "run slow.toml --set vars.x=2",
+        &[("NO_COLOR", "1")],
+    );
     assert!(plain.contains("0 of 1 step, 1 running"), "{plain:?}");
     for code in ["[3", "[2m", "[1m"] {
         assert!(!plain.contains(&format!("\u{1b}{code}")), "{plain:?}");
     }
-    let dumb = project.in_terminal("run slow.toml --set vars.x=3", &[("TERM", "dumb")]);
+    let dumb = in_terminal(
+        &project,
+        "run slow.toml --set vars.x=3",
+        &[("TERM", "dumb")],
+    );
     assert!(!dumb.contains('\u{1b}'), "{dumb:?}");
 }
 

@@ -225,11 +225,11 @@ fn what_does_not_fit_the_method_is_found_before_anything_runs() {
         ),
         [
             pair("parts", "the shares sum to 0.9, not to 1"),
-            pair("parts.c d", "`c d` cannot be the name of a part"),
             pair(
                 "parts.shares",
                 "no part can be called `shares`: that is another output"
             ),
+            pair("parts.c d", "`c d` cannot be the name of a part"),
             pair(
                 "",
                 "the method `stratified` needs the column with the labels"
