@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use rayon::prelude::*;
 use rustix::fs::{
     AtFlags, FileType, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, statat, utimensat,
 };
@@ -14,6 +15,9 @@ use crate::{Action, Blob, Cache, Key, record};
 
 /// A blob's modification time is its last use, kept to the hour: noting each use would cost more than the look-up.
 const USE_RESOLUTION: u64 = 3600;
+
+/// From this many actions on it pays to check them in several threads.
+const MANY: usize = 512;
 
 /// What the store knows of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,6 +118,15 @@ impl Cache {
     pub fn check(&self, action: &Action) -> Result<(), (String, Absence)> {
         let recently = i64::try_from(now().saturating_sub(USE_RESOLUTION)).unwrap_or(i64::MAX);
         self.check_since(action, recently)
+    }
+
+    /// [`Cache::check`] for each of `actions`, in parallel if there are many.
+    pub fn check_all(&self, actions: &[&Action]) -> Vec<Result<(), (String, Absence)>> {
+        if actions.len() < MANY {
+            return actions.iter().map(|action| self.check(action)).collect();
+        }
+        let checked = actions.par_iter().with_min_len(MANY / 4);
+        checked.map(|action| self.check(action)).collect()
     }
 
     /// Like [`Cache::check`], but notes a use only if none was noted since `recently`.

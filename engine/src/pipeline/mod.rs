@@ -13,6 +13,7 @@ mod resources;
 mod root;
 pub mod secrets;
 pub mod value;
+mod well_formed;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -23,12 +24,13 @@ use serde_json::Value as Json;
 use crate::steps::port::{InputPort, OutputPort};
 use crate::steps::{Kind, Resources, Step};
 
+use build::{BuiltSteps, build_steps};
 use document::Document;
 pub use document::Override;
 use matrix::Coordinates;
 use mistake::{InvalidPipeline, Mistakes};
 pub use resources::parse_bytes;
-pub use root::project_around;
+pub use root::{project_around, project_root};
 use secrets::Secrets;
 use value::Span;
 
@@ -137,12 +139,7 @@ impl Pipeline {
             help: missing_file_help(path),
             error,
         })?;
-        Ok(Pipeline::parse(
-            path,
-            &root::project_root(path),
-            text,
-            overrides,
-        )?)
+        Ok(Pipeline::parse(path, &project_root(path), text, overrides)?)
     }
 
     /// Checks the text of a pipeline file that stands, or would stand, at `path` in the project `root`.
@@ -155,8 +152,8 @@ impl Pipeline {
         let text: Arc<str> = text.into();
         let mut mistakes = Mistakes::default();
         let document = Document::read(&text, overrides, &mut mistakes);
-        let built = build::build_steps(&document, root, &mut mistakes);
-        let linked = link::link(built.drafts, &mut mistakes);
+        let BuiltSteps { drafts, secrets } = build_steps(&document, root, &mut mistakes);
+        let linked = link::link(drafts, &mut mistakes);
         if !mistakes.is_empty() {
             return Err(mistakes.into_invalid(&path.display().to_string(), text));
         }
@@ -168,7 +165,7 @@ impl Pipeline {
             text,
             seed: document.seed,
             vars: document.vars,
-            secrets: built.secrets,
+            secrets,
             steps: linked.steps,
             instances: linked.instances,
         })

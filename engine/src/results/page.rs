@@ -95,7 +95,7 @@ pub fn page(pipeline: &Pipeline, cache: &Cache, run: &RunRecord) -> Page {
             kind: pipeline
                 .instances
                 .get(entry.instances.start)
-                .map(|first| first.kind.name())
+                .map(|first| first.kind.name().into_owned())
                 .unwrap_or_default(),
             parameters: parameters_of(pipeline, entry.instances.clone()),
             instances,
