@@ -20,9 +20,12 @@
 //! An integer hashes by its value, whatever its type: `5_i64` and `5_u64` are one. An integer and a float never
 //! are: `1` and `1.0` differ. `-0.0` and `0.0` differ (a division can tell them apart). All NaNs are one.
 
-use serde_json::Value;
+mod encoded;
+
+use serde_json::{Map, Value};
 
 use crate::Digest;
+pub use encoded::Encoded;
 
 /// Hashes a sequence of values; see the [module](self) for the encoding.
 ///
@@ -142,16 +145,18 @@ impl Hasher {
                 self
             }
             Value::Object(object) => {
-                // serde_json keeps insertion order when any crate of the build asks for `preserve_order`.
-                let mut pairs: Vec<_> = object.iter().collect();
-                pairs.sort_unstable_by(|a, b| a.0.cmp(b.0));
-                self.map(pairs.len());
-                for (key, value) in pairs {
+                self.map(object.len());
+                for (key, value) in sorted(object) {
                     self.str(key).json(value);
                 }
                 self
             }
         }
+    }
+
+    /// A JSON value that was encoded before: the same as [`Hasher::json`] of it.
+    pub fn encoded(&mut self, value: &Encoded) -> &mut Self {
+        self.put(&value.0)
     }
 
     /// The digest of all values so far.
@@ -188,4 +193,11 @@ impl Hasher {
         self.tagged(tag, (payload.len() as u64).to_le_bytes())
             .put(payload)
     }
+}
+
+/// The pairs of an object by key. serde_json keeps insertion order when any crate of the build asks for `preserve_order`.
+fn sorted(object: &Map<String, Value>) -> Vec<(&String, &Value)> {
+    let mut pairs: Vec<_> = object.iter().collect();
+    pairs.sort_unstable_by(|a, b| a.0.cmp(b.0));
+    pairs
 }

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use rayon::prelude::*;
 use rustix::fs::{
     AtFlags, FileType, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, statat, utimensat,
 };
@@ -16,8 +15,10 @@ use crate::{Action, Blob, Cache, Key, record};
 /// A blob's modification time is its last use, kept to the hour: noting each use would cost more than the look-up.
 const USE_RESOLUTION: u64 = 3600;
 
-/// From this many actions on it pays to check them in several threads.
-const MANY: usize = 512;
+/// The moment before which a use is noted anew.
+fn a_while_ago() -> i64 {
+    i64::try_from(now().saturating_sub(USE_RESOLUTION)).unwrap_or(i64::MAX)
+}
 
 /// What the store knows of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,17 +117,12 @@ impl Cache {
     /// # Errors
     /// The first port with a blob that can't be used, and why.
     pub fn check(&self, action: &Action) -> Result<(), (String, Absence)> {
-        let recently = i64::try_from(now().saturating_sub(USE_RESOLUTION)).unwrap_or(i64::MAX);
-        self.check_since(action, recently)
+        self.check_since(action, a_while_ago())
     }
 
-    /// [`Cache::check`] for each of `actions`, in parallel if there are many.
-    pub fn check_all(&self, actions: &[&Action]) -> Vec<Result<(), (String, Absence)>> {
-        if actions.len() < MANY {
-            return actions.iter().map(|action| self.check(action)).collect();
-        }
-        let checked = actions.par_iter().with_min_len(MANY / 4);
-        checked.map(|action| self.check(action)).collect()
+    /// Whether a blob is there with its size: [`Cache::check`] of a single blob.
+    pub fn has_blob(&self, blob: &Blob) -> bool {
+        self.use_blob(blob, a_while_ago()).is_ok()
     }
 
     /// Like [`Cache::check`], but notes a use only if none was noted since `recently`.

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
+use cache::canonical::Encoded;
 use rayon::prelude::*;
 use serde_json::Value as Json;
 
@@ -48,7 +49,7 @@ pub struct DraftInstance<'a> {
     pub coordinates: Coordinates,
     pub kind: &'static Kind,
     pub work: Box<dyn Step>,
-    pub parameters: Json,
+    pub parameters: Encoded,
     pub seed: u64,
     pub env: Vec<String>,
     pub resources: Resources,
@@ -285,7 +286,7 @@ impl<'a> Builder<'a, '_> {
             name,
             coordinates: coordinates.clone(),
             kind,
-            parameters,
+            parameters: Encoded::of(&parameters),
             seed,
             env,
             resources,

@@ -106,19 +106,24 @@ fn order_of(
     by_name: &HashMap<&str, usize>,
     mistakes: &mut Mistakes,
 ) -> Option<Vec<usize>> {
+    let producers = |at: usize| {
+        let draft = &drafts[at];
+        let feeds = draft.instances.iter().flat_map(|instance| &instance.feeds);
+        feeds
+            .chain(&draft.unbuilt_feeds)
+            .flat_map(|feed| &feed.from)
+            .filter_map(|reference| by_name.get(reference.step.as_str()).copied())
+    };
+    if (0..drafts.len()).all(|at| producers(at).all(|producer| producer < at)) {
+        return Some((0..drafts.len()).collect());
+    }
     let mut graph: DiGraph<usize, ()> = DiGraph::with_capacity(drafts.len(), drafts.len());
     for at in 0..drafts.len() {
         graph.add_node(at);
     }
-    for (at, draft) in drafts.iter().enumerate() {
-        let feeds = draft.instances.iter().flat_map(|instance| &instance.feeds);
-        for reference in feeds
-            .chain(&draft.unbuilt_feeds)
-            .flat_map(|feed| &feed.from)
-        {
-            if let Some(&producer) = by_name.get(reference.step.as_str()) {
-                graph.update_edge(NodeIndex::new(producer), NodeIndex::new(at), ());
-            }
+    for at in 0..drafts.len() {
+        for producer in producers(at) {
+            graph.update_edge(NodeIndex::new(producer), NodeIndex::new(at), ());
         }
     }
     if let Ok(order) = petgraph::algo::toposort(&graph, None) {
@@ -161,8 +166,8 @@ impl Linker<'_> {
         instance: &DraftInstance<'_>,
         mistakes: &mut Mistakes,
     ) -> Vec<Link> {
-        let mut links = Vec::new();
-        let mut fed: Vec<(&str, &Feed)> = Vec::new();
+        let mut links = Vec::with_capacity(instance.feeds.iter().map(|feed| feed.from.len()).sum());
+        let mut fed: Vec<(&str, &Feed)> = Vec::with_capacity(instance.feeds.len());
         for feed in &instance.feeds {
             let Some((port, named)) = port_of(draft, instance, feed, mistakes) else {
                 continue;

@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use cache::canonical::Encoded;
 use serde_json::Value as Json;
 
 use crate::steps::port::{InputPort, OutputPort};
@@ -81,7 +82,7 @@ pub struct Instance {
     /// The step with its parameters.
     pub work: Box<dyn Step>,
     /// Its parameters as they enter the key: defaults filled in, secrets as digests, speed left out.
-    pub parameters: Json,
+    pub parameters: Encoded,
     /// The seed it would use.
     pub seed: u64,
     /// Environment variables that it may name.

@@ -5,30 +5,131 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
+use rayon::prelude::*;
 use toml_parser::decoder::{Encoding, ScalarKind};
+use toml_parser::lexer::TokenKind;
 use toml_parser::parser::{EventReceiver, RecursionGuard, ValidateWhitespace, parse_document};
 use toml_parser::{ErrorSink, ParseError, Source, Span as Place};
 
 use super::value::{Data, Key, Span, Value};
 
+/// Tokens that are parsed at a time: a whole file's would take more room than the file itself.
+const BATCH: usize = 4096;
 /// How deep arrays and inline tables may lie in each other; as in `toml`.
 const DEEPEST: u32 = 80;
 
+/// Bytes from which on it pays to read a document in several threads.
+const LONG: usize = 64 << 10;
+
 /// The document, unless there is anything wrong or rare in it.
 pub fn read(text: &str) -> Option<Value> {
-    let source = Source::new(text);
-    let tokens = source.lex().into_vec();
-    let mut builder = Builder::new(source);
-    let mut mistaken = Mistaken(false);
-    {
-        let mut receiver = ValidateWhitespace::new(&mut builder, source);
-        let mut receiver = RecursionGuard::new(&mut receiver, DEEPEST);
-        parse_document(&tokens, &mut receiver, &mut mistaken);
+    let parts = parts_of(text);
+    let mut roots = match parts.as_slice() {
+        [whole] => vec![read_part(text, whole)?],
+        parts => parts
+            .par_iter()
+            .map(|part| read_part(text, part))
+            .collect::<Option<Vec<Entries>>>()?,
     }
-    if mistaken.0 {
+    .into_iter();
+    let mut root = roots.next()?;
+    for (key, value) in roots.flatten() {
+        // What only its children imply is one with what came before; a header of its own would be a second one.
+        let is_implied = value.span == key.span;
+        match (is_implied, value) {
+            (
+                true,
+                Value {
+                    data: Data::Table(children),
+                    span,
+                },
+            ) => {
+                let siblings = siblings(&mut root, key, span, |span| &text[span])?;
+                siblings.extend(children);
+            }
+            (_, value) => root.push((key, value)),
+        }
+    }
+    let mut tables = root.iter().map(|(_, value)| value.entries());
+    if has_twins(&root) || tables.any(has_twins) {
         return None;
     }
+    Some(Value {
+        data: Data::Table(root),
+        span: 0..0,
+    })
+}
+
+/// Where to cut a document: before headers. A cut that only looks like one, as within a string of several lines, leaves
+/// its first part without an end, which is a mistake and gives the whole attempt up.
+fn parts_of(text: &str) -> Vec<Span> {
+    let wanted = match text.len() {
+        0..LONG => 1,
+        _ => rayon::current_num_threads(),
+    };
+    let mut parts = Vec::with_capacity(wanted);
+    let mut start = 0;
+    for part in 1..wanted {
+        let from = (text.len() / wanted * part).max(start);
+        if let Some(at) = memchr::memmem::find(&text.as_bytes()[from..], b"\n[") {
+            let cut = from + at + 1;
+            parts.push(start..cut);
+            start = cut;
+        }
+    }
+    parts.push(start..text.len());
+    parts
+}
+
+fn read_part(text: &str, part: &Span) -> Option<Entries> {
+    let source = Source::new(text.get(part.clone())?);
+    let mut builder = Builder::new(source, part.start);
+    let mut mistaken = Mistaken(false);
+    let mut tokens = Vec::with_capacity(BATCH + BATCH / 8);
+    let mut depth = 0_i64;
+    for token in source.lex() {
+        match token.kind() {
+            TokenKind::LeftSquareBracket | TokenKind::LeftCurlyBracket => depth += 1,
+            TokenKind::RightSquareBracket | TokenKind::RightCurlyBracket => depth -= 1,
+            _ => {}
+        }
+        tokens.push(token);
+        let is_end_of_statement = token.kind() == TokenKind::Newline && depth == 0;
+        if token.kind() == TokenKind::Eof || (is_end_of_statement && tokens.len() >= BATCH) {
+            let mut receiver = ValidateWhitespace::new(&mut builder, source);
+            let mut receiver = RecursionGuard::new(&mut receiver, DEEPEST);
+            parse_document(&tokens, &mut receiver, &mut mistaken);
+            tokens.clear();
+        }
+        if mistaken.0 {
+            return None;
+        }
+    }
     builder.finish()
+}
+
+/// The entries of a table that headers may add to, made if there is none. `written` gives the text of a place.
+fn siblings<'r, 't>(
+    root: &'r mut Entries,
+    parent: Key,
+    span: Span,
+    written: impl Fn(Span) -> &'t str,
+) -> Option<&'r mut Entries> {
+    // Headers of one parent mostly follow each other.
+    let at = match root.iter().rposition(|(key, _)| key.name == parent.name) {
+        Some(at) => at,
+        None => {
+            let data = Data::Table(Vec::new());
+            root.push((parent, Value { data, span }));
+            root.len() - 1
+        }
+    };
+    let table = &mut root.get_mut(at)?.1;
+    let is_inline = written(table.span.clone()).starts_with('{');
+    match &mut table.data {
+        Data::Table(entries) if !is_inline => Some(entries),
+        _ => None,
+    }
 }
 
 struct Mistaken(bool);
@@ -49,6 +150,8 @@ enum Open {
 
 struct Builder<'s> {
     source: Source<'s>,
+    /// Where the source begins in the whole text.
+    offset: usize,
     root: Entries,
     /// The table that key and value pairs go to: its header's place, its keys, its entries; none before the first header.
     header: Option<(Span, Vec<Key>)>,
@@ -60,9 +163,10 @@ struct Builder<'s> {
 }
 
 impl<'s> Builder<'s> {
-    fn new(source: Source<'s>) -> Builder<'s> {
+    fn new(source: Source<'s>, offset: usize) -> Builder<'s> {
         Builder {
             source,
+            offset,
             root: Vec::new(),
             header: None,
             is_header_open: false,
@@ -73,20 +177,10 @@ impl<'s> Builder<'s> {
         }
     }
 
-    fn finish(mut self) -> Option<Value> {
+    fn finish(mut self) -> Option<Entries> {
         self.close_table();
         let is_whole = self.key.is_none() && self.open.is_empty();
-        if self.has_given_up || !is_whole || has_twins(&self.root) {
-            return None;
-        }
-        let mut tables = self.root.iter().map(|(_, value)| value.entries());
-        if tables.any(has_twins) {
-            return None;
-        }
-        Some(Value {
-            data: Data::Table(self.root),
-            span: 0..0,
-        })
+        (!self.has_given_up && is_whole).then_some(self.root)
     }
 
     /// Puts the table that was read last into its place.
@@ -105,31 +199,21 @@ impl<'s> Builder<'s> {
         match (first, last) {
             (None, Some(key)) => self.root.push((key, table)),
             (Some(parent), Some(key)) if keys.is_empty() => {
-                // Headers of one parent follow each other.
-                let found = self
-                    .root
-                    .iter_mut()
-                    .rev()
-                    .find(|(key, _)| key.name == parent.name);
-                match found {
-                    Some((_, Value { data, span })) => match data {
-                        // Spans of headers begin before their key; those of implied tables are their key's.
-                        Data::Table(siblings)
-                            if self.source.input().as_bytes()[span.start] != b'{' =>
-                        {
-                            siblings.push((key, table));
-                        }
-                        _ => self.has_given_up = true,
-                    },
-                    None => {
-                        let span = parent.span.clone();
-                        let data = Data::Table(vec![(key, table)]);
-                        self.root.push((parent, Value { data, span }));
-                    }
+                let (text, offset) = (self.source.input(), self.offset);
+                let written = |span: Span| &text[span.start - offset..span.end - offset];
+                let span = parent.span.clone();
+                match siblings(&mut self.root, parent, span, written) {
+                    Some(siblings) => siblings.push((key, table)),
+                    None => self.has_given_up = true,
                 }
             }
             _ => self.has_given_up = true,
         }
+    }
+
+    /// A place in the whole text.
+    fn span(&self, from: usize, to: usize) -> Span {
+        from + self.offset..to + self.offset
     }
 
     fn put(&mut self, value: Value) {
@@ -158,7 +242,7 @@ impl<'s> Builder<'s> {
         raw.decode_key(&mut name, errors);
         Some(Key {
             name: name.into_owned(),
-            span: place.start()..place.end(),
+            span: self.span(place.start(), place.end()),
         })
     }
 
@@ -196,14 +280,14 @@ fn has_twins(entries: &[(Key, Value)]) -> bool {
 impl EventReceiver for Builder<'_> {
     fn std_table_open(&mut self, place: Place, _: &mut dyn ErrorSink) {
         self.close_table();
-        self.header = Some((place.start()..place.end(), Vec::with_capacity(2)));
+        self.header = Some((self.span(place.start(), place.end()), Vec::with_capacity(2)));
         self.is_header_open = true;
     }
 
     fn std_table_close(&mut self, place: Place, _: &mut dyn ErrorSink) {
         self.is_header_open = false;
         if let Some((span, _)) = &mut self.header {
-            span.end = place.end();
+            span.end = place.end() + self.offset;
         }
     }
 
@@ -222,7 +306,7 @@ impl EventReceiver for Builder<'_> {
                 self.has_given_up |= has_twins(&entries);
                 self.put(Value {
                     data: Data::Table(entries),
-                    span: start..place.end(),
+                    span: self.span(start, place.end()),
                 });
             }
             _ => self.has_given_up = true,
@@ -238,7 +322,7 @@ impl EventReceiver for Builder<'_> {
         match self.open.pop() {
             Some(Open::Array(start, items)) => self.put(Value {
                 data: Data::Array(items),
-                span: start..place.end(),
+                span: self.span(start, place.end()),
             }),
             _ => self.has_given_up = true,
         }
@@ -274,7 +358,7 @@ impl EventReceiver for Builder<'_> {
         match self.decoded_scalar(place, encoding, errors) {
             Some(data) => self.put(Value {
                 data,
-                span: place.start()..place.end(),
+                span: self.span(place.start(), place.end()),
             }),
             None => self.has_given_up = true,
         }
@@ -325,6 +409,28 @@ lines""" }]
         let read = read(GOOD);
         assert!(read.is_some());
         assert_eq!(format!("{read:?}"), format!("{:?}", by_tables(GOOD)));
+    }
+
+    #[test]
+    fn a_long_document_reads_the_same_in_parts_wherever_it_is_cut() {
+        let tables = |from: usize| {
+            (from..from + 3000).map(|at| format!("[steps.s{at}]\nop = \"é\" # {at}\n"))
+        };
+        let rest = "[vars]\nx = 1\n[steps.last]\n".to_owned();
+        let long: String = tables(0).chain([rest]).chain(tables(3000)).collect();
+        assert!(long.len() > LONG);
+        let read_long = read(&long);
+        assert!(read_long.is_some());
+        assert_eq!(format!("{read_long:?}"), format!("{:?}", by_tables(&long)));
+        let in_a_string = format!("a = \"\"\"{}\"\"\"", long.replace('"', "'"));
+        assert_eq!(parts_of(&in_a_string).len(), rayon::current_num_threads());
+        assert_eq!(
+            read(&in_a_string).is_some(),
+            rayon::current_num_threads() == 1
+        );
+        for twice in ["[steps.s7]", "[vars]", "[steps]"] {
+            assert!(read(&format!("{long}{twice}\n")).is_none(), "{twice}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use cache::canonical::Hasher;
+use cache::canonical::{Encoded, Hasher};
 use cache::{Digest, Key};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -60,7 +60,7 @@ pub struct ManifestFile {
 pub(super) struct Essentials<'a> {
     pub(super) kind: Cow<'static, str>,
     pub(super) version: u32,
-    pub(super) parameters: &'a Json,
+    pub(super) parameters: &'a Encoded,
     pub(super) seed: Option<u64>,
     /// Port, coordinates and content of each input.
     pub(super) inputs: Vec<(&'a str, &'a Coordinates, Digest)>,
@@ -77,7 +77,7 @@ impl Essentials<'_> {
         hasher
             .str(&self.kind)
             .u64(u64::from(self.version))
-            .json(self.parameters);
+            .encoded(self.parameters);
         match self.seed {
             Some(seed) => hasher.u64(seed),
             None => hasher.none(),
@@ -116,7 +116,7 @@ impl Essentials<'_> {
         Manifest {
             kind: self.kind.into_owned(),
             version: self.version,
-            parameters: self.parameters.clone(),
+            parameters: self.parameters.to_json(),
             seed: self.seed,
             inputs: self.inputs.into_iter().map(input).collect(),
             files: self.files,

@@ -2,12 +2,14 @@
 
 mod explain;
 pub mod manifest;
+mod presence;
 mod resolve;
 mod select;
 
 use std::collections::HashMap;
 
 use cache::{Action, Key};
+use presence::Presence;
 use resolve::Found;
 
 pub use explain::{Previous, explain};
@@ -84,31 +86,34 @@ impl Plan {
         selection: &Selection,
         previous: &dyn Previous,
     ) -> Result<Plan, PlanError> {
-        // Keys are found one after the other, since they depend on each other; then all files are looked at, in parallel
-        // and mostly to find them all there. Where one is not, everything behind it is planned anew.
         let maker = Maker {
             pipeline,
             resolver,
             selection,
             previous,
         };
-        let plan = maker.make(&HashMap::new())?;
-        let recalled: Vec<(usize, &Action)> = plan
-            .actions()
+        // What the cache recalls is taken to be there, since it mostly is, until all of it has been looked at. Where a
+        // part is missing, everything behind it is planned anew.
+        let (plan, absent) = std::thread::scope(|scope| {
+            let count = pipeline.instances.len();
+            let mut presence = Presence::begin(scope, resolver.cache(), count);
+            let plan = maker.make(&HashMap::new(), &mut |index, action| {
+                presence.look_at(index, action);
+            })?;
+            Ok::<_, PlanError>((plan, presence.absent()))
+        })?;
+        let missing: HashMap<usize, String> = absent
             .into_iter()
-            .enumerate()
-            .filter_map(|(index, action)| Some((index, action?)))
-            .collect();
-        let actions: Vec<&Action> = recalled.iter().map(|(_, action)| *action).collect();
-        let missing: HashMap<usize, String> = recalled
-            .iter()
-            .zip(resolver.check(&actions))
-            .filter_map(|((index, _), port)| Some((*index, port?)))
+            .filter_map(|index| {
+                let action = plan.instances[index].action()?;
+                let (port, _) = resolver.cache().check(action).err()?;
+                Some((index, port))
+            })
             .collect();
         if missing.is_empty() {
             return Ok(plan);
         }
-        maker.make(&missing)
+        maker.make(&missing, &mut |_, _| ())
     }
 
     /// Whether everything that was asked for is cached.
@@ -143,7 +148,11 @@ struct Maker<'a> {
 impl Maker<'_> {
     /// The plan, given the instances with an output of which a part is `missing`. What the cache recalls beside them is
     /// taken to be there.
-    fn make(&self, missing: &HashMap<usize, String>) -> Result<Plan, PlanError> {
+    fn make(
+        &self,
+        missing: &HashMap<usize, String>,
+        recalled: &mut dyn FnMut(usize, &Action),
+    ) -> Result<Plan, PlanError> {
         let count = self.pipeline.instances.len();
         let mut plan = Plan {
             instances: Vec::with_capacity(count),
@@ -151,6 +160,9 @@ impl Maker<'_> {
         };
         for index in 0..count {
             let (planned, key) = self.instance(index, missing.get(&index), &plan)?;
+            if let Some(action) = planned.action() {
+                recalled(index, action);
+            }
             plan.instances.push(planned);
             plan.keys.push(key);
         }
@@ -177,7 +189,7 @@ impl Maker<'_> {
             };
             return Ok((planned, None));
         }
-        let look_up = |key: &Key| match (self.resolver.recall(key), missing) {
+        let look_up = |key: &Key| match (self.resolver.cache().recall(key), missing) {
             (Some(_), Some(port)) => Found::Missing(port.clone()),
             (Some(action), None) => Found::Cached(action),
             (None, _) => Found::Nothing,

@@ -104,17 +104,8 @@ impl<'a> Resolver<'a> {
         })
     }
 
-    /// What the cache knows of a key, the files of the outputs aside; those are for [`Resolver::check`].
-    pub(super) fn recall(&self, key: &Key) -> Option<Action> {
-        self.cache.recall(key)
-    }
-
-    /// For each action the first port with a part that is missing or has the wrong size.
-    pub(super) fn check(&self, actions: &[&Action]) -> Vec<Option<String>> {
-        let checked = self.cache.check_all(actions).into_iter();
-        checked
-            .map(|checked| checked.err().map(|(port, _)| port))
-            .collect()
+    pub(super) fn cache(&self) -> &'a Cache {
+        self.cache
     }
 
     fn essentials<'b>(
