@@ -231,8 +231,9 @@ fn ports_named_in_a_table_are_in_the_order_of_the_file() {
 [pipeline]
 name = "order"
 [steps.rows]
-op = "load"
-source = "rows.jsonl"
+op = "command"
+command = "true"
+outputs = { rows = "table" }
 [steps.split]
 op = "split"
 input = "rows"
@@ -329,6 +330,26 @@ fn a_literal_dollar_brace_is_written_with_two_dollars() {
         .find(|instance| instance.name == "first")
         .unwrap();
     assert_eq!(first.parameters.to_json()["command"], "echo ${HOME} hello");
+}
+
+#[test]
+fn what_follows_from_a_mistake_is_not_reported_beside_it() {
+    let only = |text: &str, message: &str| {
+        let found = mistakes(text);
+        assert_eq!(found.len(), 1, "{found:#?}");
+        assert!(found[0].0.contains(message), "{found:#?}");
+    };
+    only(&GOOD.replace("seed = 3", "seed 3"), "expected `=`");
+    only(
+        &GOOD.replace("[steps.same]", "[steps.many]"),
+        "duplicate key",
+    );
+    only(
+        &GOOD.replace("input = \"many.out\"", "input = \"${matrix.step}.out\""),
+        "unknown matrix axis",
+    );
+    let load = "[pipeline]\nname = \"x\"\n[vars]\ndata = \"x\"\n[steps.a]\nop = \"load\"\nsource = \"${vars.dta}\"\n";
+    only(load, "unknown variable");
 }
 
 #[test]

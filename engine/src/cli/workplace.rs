@@ -78,7 +78,7 @@ pub fn open(pipeline: &PipelineArguments, cache: &CacheArguments) -> Result<(Pip
 #[derive(Debug, Args)]
 pub struct CacheArguments {
     /// The cache. Default: `.engine/cache` in the project's root.
-    #[arg(long, env = "ENGINE_CACHE", value_name = "FOLDER")]
+    #[arg(long, global = true, env = "ENGINE_CACHE", value_name = "FOLDER")]
     cache: Option<PathBuf>,
 }
 
@@ -103,7 +103,7 @@ impl CacheArguments {
 #[derive(Debug, Args)]
 pub struct ProjectArguments {
     /// The project's folder. Default: the nearest one above the current folder that holds `.engine` or `.git`.
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, global = true, value_name = "FOLDER")]
     project: Option<PathBuf>,
 }
 

@@ -236,7 +236,12 @@ impl<'a> Builder<'a, '_> {
             env.extend(read_env(listed, mistakes));
         }
         let scope = self.scope(coordinates, &env, false);
-        let filled = scope.fill(table, mistakes);
+        let mut unfilled = Mistakes::default();
+        let filled = scope.fill(table, &mut unfilled);
+        let is_filled = unfilled.is_empty();
+        unfilled
+            .iter()
+            .for_each(|mistake| mistakes.push(mistake.clone()));
         let kind = find_kind(key, &filled, mistakes)?;
         let feeds = filled
             .get("input")
@@ -250,6 +255,10 @@ impl<'a> Builder<'a, '_> {
                 return None;
             }
         };
+        if !is_filled {
+            // What else would be found, such as a file that is not there, would follow from what is missing.
+            return None;
+        }
         let parameters = if scope.used_env.get() {
             let masked = self
                 .scope(coordinates, &env, true)

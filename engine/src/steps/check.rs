@@ -94,7 +94,7 @@ impl Check {
             Ok(field) => {
                 let message = format!(
                     "the column `{column}` of the input `{port}` holds {}, not {}",
-                    field.data_type(),
+                    table::type_name(field.data_type()),
                     wanted.name()
                 );
                 self.problem(parameter, message, None);

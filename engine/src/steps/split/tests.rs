@@ -252,7 +252,7 @@ fn what_does_not_fit_the_method_is_found_before_anything_runs() {
             pair("parts.a", "the share of `a` is negative: -0.5"),
             pair(
                 "labels",
-                "the column `project` of `table` holds Int64, not labels (text or a list of texts)"
+                "the column `project` of the input `table` holds int, not labels (text or a list of texts)"
             ),
             pair(
                 "by",
