@@ -32,6 +32,7 @@ pub use gpu::MemoryUse;
 pub use in_place::{AdamW, Sgd, square_sums};
 pub use offsets::Offsets;
 pub use ops::attention::{AttentionDropout, AttentionOptions};
+pub use ops::conv2d::ConvOptions;
 pub use rng::RandomKey;
 pub use shape::{MAX_RANK, Shape};
 pub use tensor::Tensor;

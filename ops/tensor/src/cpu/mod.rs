@@ -2,12 +2,14 @@
 
 pub(crate) mod attention;
 mod buffer;
+pub(crate) mod convolution;
 pub mod gemm;
 pub(crate) mod lanes;
 pub mod math;
 pub(crate) mod random;
 pub(crate) mod reduce;
 pub(crate) mod rows;
+pub(crate) mod scratch;
 pub mod simd;
 pub mod threads;
 mod walk;

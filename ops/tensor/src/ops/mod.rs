@@ -20,6 +20,8 @@ rooms! {
     binary,
     cast,
     compare,
+    conv1d,
+    conv2d,
     copy,
     dropout,
     layer_norm,

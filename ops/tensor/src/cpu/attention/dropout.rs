@@ -34,7 +34,11 @@ impl Dropout {
             let block = (row as u64) << 32 | (first_key / 4 + batch * WORDS / 4) as u64;
             let words = self.key.words(block);
             for (factor, word) in factors.iter_mut().zip(words) {
-                *factor = if word < self.threshold { 0.0 } else { self.scale };
+                *factor = if word < self.threshold {
+                    0.0
+                } else {
+                    self.scale
+                };
             }
         }
     }
