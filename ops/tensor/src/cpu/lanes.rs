@@ -83,7 +83,7 @@ const EXP2: [f32; 6] = [
     0.009_618_437,
     0.055_503_324,
     0.240_226_48,
-    0.693_147_2,
+    std::f32::consts::LN_2,
 ];
 
 /// 2^r for r in [-1/2, 1/2].
@@ -203,6 +203,9 @@ impl Lanes for Portable {
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     //! What the intrinsics need holds wherever a value of these types exists: see [`Lanes`].
+
+    // Registers are counted where their places matter.
+    #![allow(clippy::needless_range_loop)]
 
     use std::arch::x86_64::*;
 

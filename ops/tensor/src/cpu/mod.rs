@@ -4,10 +4,14 @@ pub(crate) mod attention;
 mod buffer;
 pub(crate) mod convolution;
 pub mod gemm;
+pub(crate) mod index;
 pub(crate) mod lanes;
+pub(crate) mod losses;
 pub mod math;
+pub(crate) mod order;
 pub(crate) mod random;
 pub(crate) mod reduce;
+mod report;
 pub(crate) mod rows;
 pub(crate) mod scratch;
 pub mod simd;
@@ -17,6 +21,7 @@ mod walk;
 use std::sync::Arc;
 
 pub use buffer::{Buffer, Pool};
+pub use report::{CpuReport, report};
 pub use threads::Threads;
 pub(crate) use walk::{Walk, zip_row};
 

@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use super::adapters::{Adapter, AdapterLimits, adapters, found, ready};
 use super::batch::Batch;
 use super::buffer::MemoryUse;
 use super::faults::Faults;
+use super::indices::IndexNote;
 use super::kernel::Pipelines;
 use super::pool::Pool;
 use super::tiles::{CLASSES, Tile, default_tiles};
@@ -26,8 +27,11 @@ pub struct Gpu {
     pub(super) staging: Arc<Pool>,
     pub(super) pipelines: Pipelines,
     pub(super) batch: Mutex<Batch>,
+    pub(super) index_note: IndexNote,
     /// The tile of each class of matrix products.
     pub(super) tiles: RwLock<[Tile; CLASSES]>,
+    /// The tile of products in half precision, once it is tested.
+    pub(super) cooperative: OnceLock<Option<Tile>>,
 }
 
 /// What is requested where the adapter has it.
@@ -106,7 +110,9 @@ impl Gpu {
             pool: Arc::new(Pool::new("tensor", storage, limits.max_buffer_bytes)),
             staging: Arc::new(Pool::new("download", reading, limits.max_buffer_bytes)),
             batch: Mutex::new(Batch::new(&device, &pipelines.params)),
+            index_note: IndexNote::default(),
             pipelines,
+            cooperative: OnceLock::new(),
             tiles: RwLock::new(default_tiles(adapter)),
             limits,
             device,
