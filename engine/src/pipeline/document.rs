@@ -8,7 +8,7 @@ use super::mistake::{Mistake, Mistakes};
 use super::value::{Data, Key, Span, Value, parse_document, parse_value};
 
 /// A pipeline file, read but not yet understood.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Document {
     /// `pipeline.name`.
     pub name: String,
@@ -48,9 +48,13 @@ impl std::str::FromStr for Override {
 }
 
 impl Document {
-    /// Reads a file's text. What is wrong is noted, and the rest is read all the same.
+    /// Reads a file's text. What is wrong is noted, and the rest is read all the same; but of a text that is no TOML, nothing:
+    /// what stands behind a broken line may be lost, and would be missed.
     pub fn read(text: &str, overrides: &[Override], mistakes: &mut Mistakes) -> Document {
-        let root = parse_document(text, mistakes);
+        let mut root = parse_document(text, mistakes);
+        if !mistakes.is_empty() {
+            return Document::default();
+        }
         const TABLES: [&str; 3] = ["pipeline", "vars", "steps"];
         for (key, _) in root.entries() {
             if !TABLES.contains(&key.name.as_str()) {
@@ -60,14 +64,7 @@ impl Document {
                 );
             }
         }
-        let mut document = Document {
-            name: String::new(),
-            description: String::new(),
-            seed: 0,
-            env: Vec::new(),
-            vars: BTreeMap::new(),
-            steps: Vec::new(),
-        };
+        let mut document = Document::default();
         match root.get("pipeline") {
             Some(header) => document.read_header(header, mistakes),
             None => mistakes.push(
@@ -76,8 +73,8 @@ impl Document {
             ),
         }
         document.read_vars(root.get("vars"), mistakes);
-        document.read_steps(root.get("steps"), mistakes);
         let vars_span = root.entry("vars").map_or(0..0, |(key, _)| key.span.clone());
+        document.read_steps(root.take("steps"), mistakes);
         for set in overrides {
             document.apply(set, &vars_span, mistakes);
         }
@@ -133,8 +130,11 @@ impl Document {
         }
     }
 
-    fn read_steps(&mut self, steps: Option<&Value>, mistakes: &mut Mistakes) {
-        let steps = steps.map(Value::entries).unwrap_or_default();
+    fn read_steps(&mut self, steps: Option<Value>, mistakes: &mut Mistakes) {
+        let steps = match steps.map(|steps| steps.data) {
+            Some(Data::Table(entries)) => entries,
+            _ => Vec::new(),
+        };
         if steps.is_empty() {
             let mistake = Mistake::new(0..0, "the file has no steps");
             mistakes.push(
@@ -144,7 +144,7 @@ impl Document {
         for (key, value) in steps {
             check_name("step", &key.name, &key.span, mistakes);
             if matches!(value.data, Data::Table(_)) {
-                self.steps.push((key.clone(), value.clone()));
+                self.steps.push((key, value));
             } else {
                 let message = format!(
                     "the step `{}` must be a table, not {}",

@@ -45,10 +45,13 @@ fn read_references(value: &Value, mistakes: &mut Mistakes) -> Vec<Reference> {
         Data::Array(items) => items.as_slice(),
         _ => std::slice::from_ref(value),
     };
-    items
-        .iter()
-        .filter_map(|item| read_reference(item, mistakes))
-        .collect()
+    let mut references = Vec::with_capacity(items.len());
+    references.extend(
+        items
+            .iter()
+            .filter_map(|item| read_reference(item, mistakes)),
+    );
+    references
 }
 
 fn read_reference(value: &Value, mistakes: &mut Mistakes) -> Option<Reference> {
@@ -58,6 +61,10 @@ fn read_reference(value: &Value, mistakes: &mut Mistakes) -> Option<Reference> {
         mistakes.push(Mistake::new(span, message).help("write \"STEP\" or \"STEP.PORT\""));
         return None;
     };
+    // A `${...}` that could not be filled in was noted where that was found.
+    if text.contains("${") {
+        return None;
+    }
     let (step, port) = match text.split_once('.') {
         Some((step, port)) => (step, Some(port.to_owned())),
         None => (text, None),
