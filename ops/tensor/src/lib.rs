@@ -34,6 +34,7 @@ pub use in_place::{AdamW, Sgd, square_sums};
 pub use loss::Reduction;
 pub use offsets::Offsets;
 pub use ops::attention::{AttentionDropout, AttentionOptions};
+pub use ops::conv2d::ConvOptions;
 pub use ops::cross_entropy::CrossEntropy;
 pub use rng::RandomKey;
 pub use shape::{MAX_RANK, Shape};

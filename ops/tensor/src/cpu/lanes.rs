@@ -3,6 +3,7 @@
 use super::simd::{Baseline, Isa, Level};
 
 /// A vector register of `f32`. A value exists only in code that [`dispatch`] runs, on a processor that has the instructions.
+/// Whatever works with vectors must be inlined into the kernel that `dispatch` or [`Lanes::call`] runs.
 pub(crate) trait Lanes: Copy {
     /// The numbers in a vector.
     const COUNT: usize;
@@ -36,18 +37,17 @@ pub(crate) trait Lanes: Copy {
     /// The largest lane.
     fn top(self) -> f32;
 
-    /// Turns the rows and columns of `COUNT` vectors, the lanes of `rows`, and stores column `i` at `to + i * stride`.
+    /// Stores the transpose of `COUNT` rows of `COUNT` numbers, which lie `row_stride` apart: column `i` at `to + i * stride`.
     ///
     /// # Safety
-    /// `rows` holds `COUNT` starts of `COUNT` numbers each, and as many can be written at each place.
-    unsafe fn transpose(rows: *const f32, row_stride: usize, to: *mut f32, stride: usize) {
-        for column in 0..Self::COUNT {
-            for row in 0..Self::COUNT {
-                // SAFETY: as the caller vouches.
-                unsafe { *to.add(column * stride + row) = *rows.add(row * row_stride + column) };
-            }
-        }
-    }
+    /// All of these numbers can be read and written.
+    unsafe fn transpose(rows: *const f32, row_stride: usize, to: *mut f32, stride: usize);
+
+    /// Runs a part of a kernel as a function of its own, so that it has all registers.
+    ///
+    /// # Safety
+    /// The kernel's own requirements.
+    unsafe fn call<K: LaneKernel>(kernel: K);
 }
 
 /// A kernel over vectors.
@@ -64,29 +64,16 @@ pub(crate) fn dispatch<K: LaneKernel>(kernel: K) {
 /// The same for an instruction set that this processor has.
 pub(crate) fn dispatch_at<K: LaneKernel>(level: Level, kernel: K) {
     #[cfg(target_arch = "x86_64")]
-    {
-        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
-        fn avx512<K: LaneKernel>(kernel: K) {
-            kernel.run::<x86::Wide, 8>();
-        }
-        #[target_feature(enable = "avx2,fma,f16c")]
-        fn avx2<K: LaneKernel>(kernel: K) {
-            kernel.run::<x86::Narrow, 6>();
-        }
-        match level {
-            // SAFETY: the processor has these features.
-            Level::Avx512 => return unsafe { avx512(kernel) },
-            // SAFETY: the processor has these features.
-            Level::Avx2 => return unsafe { avx2(kernel) },
-            Level::Baseline => {}
-        }
+    match level {
+        // SAFETY: the processor has these features.
+        Level::Avx512 => return unsafe { x86::Wide::call(kernel) },
+        // SAFETY: the processor has these features.
+        Level::Avx2 => return unsafe { x86::Narrow::call(kernel) },
+        Level::Baseline => {}
     }
     let _ = level;
-    // As many rows as registers hold: 32 of them on aarch64, 16 on x86-64.
-    #[cfg(target_arch = "aarch64")]
-    kernel.run::<Portable, 8>();
-    #[cfg(not(target_arch = "aarch64"))]
-    kernel.run::<Portable, 4>();
+    // SAFETY: every processor has what this needs.
+    unsafe { Portable::call(kernel) };
 }
 
 /// What 2^r - 1 is on [-1/2, 1/2], divided by r; highest power first. Fitted as in [`math`](super::math); within 2e-9.
@@ -96,7 +83,7 @@ const EXP2: [f32; 6] = [
     0.009_618_437,
     0.055_503_324,
     0.240_226_48,
-    0.693_147_2,
+    std::f32::consts::LN_2,
 ];
 
 /// 2^r for r in [-1/2, 1/2].
@@ -182,6 +169,25 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
+    unsafe fn transpose(rows: *const f32, row_stride: usize, to: *mut f32, stride: usize) {
+        for column in 0..Self::COUNT {
+            for row in 0..Self::COUNT {
+                // SAFETY: as the caller vouches.
+                unsafe { *to.add(column * stride + row) = *rows.add(row * row_stride + column) };
+            }
+        }
+    }
+
+    #[inline(never)]
+    unsafe fn call<K: LaneKernel>(kernel: K) {
+        // As many rows as registers hold: 32 of them on aarch64, 16 on x86-64.
+        #[cfg(target_arch = "aarch64")]
+        kernel.run::<Self, 8>();
+        #[cfg(not(target_arch = "aarch64"))]
+        kernel.run::<Self, 4>();
+    }
+
+    #[inline(always)]
     fn sum(self) -> f32 {
         let [a, b, c, d] = self.0;
         (a + c) + (b + d)
@@ -198,9 +204,12 @@ impl Lanes for Portable {
 mod x86 {
     //! What the intrinsics need holds wherever a value of these types exists: see [`Lanes`].
 
+    // Registers are counted where their places matter.
+    #![allow(clippy::needless_range_loop)]
+
     use std::arch::x86_64::*;
 
-    use super::{Lanes, exp2_fraction};
+    use super::{LaneKernel, Lanes, exp2_fraction};
 
     /// AVX-512.
     #[derive(Clone, Copy)]
@@ -268,6 +277,61 @@ mod x86 {
             let fraction = exp2_fraction(x.sub(whole));
             // SAFETY: see the module.
             Self(unsafe { _mm512_scalef_ps(fraction.0, whole.0) })
+        }
+
+        #[inline(always)]
+        unsafe fn transpose(rows: *const f32, row_stride: usize, to: *mut f32, stride: usize) {
+            // SAFETY: see the module; the caller vouches for the places.
+            unsafe {
+                let low = |a, b| {
+                    _mm512_castpd_ps(_mm512_unpacklo_pd(_mm512_castps_pd(a), _mm512_castps_pd(b)))
+                };
+                let high = |a, b| {
+                    _mm512_castpd_ps(_mm512_unpackhi_pd(_mm512_castps_pd(a), _mm512_castps_pd(b)))
+                };
+                // Of four rows, the four columns of each quarter.
+                let mut fours = [[_mm512_setzero_ps(); 4]; 4];
+                for (group, four) in fours.iter_mut().enumerate() {
+                    let row =
+                        |index: usize| _mm512_loadu_ps(rows.add((4 * group + index) * row_stride));
+                    let [a, b, c, d] = [row(0), row(1), row(2), row(3)];
+                    let (ab, cd) = (_mm512_unpacklo_ps(a, b), _mm512_unpacklo_ps(c, d));
+                    let (ab_high, cd_high) = (_mm512_unpackhi_ps(a, b), _mm512_unpackhi_ps(c, d));
+                    *four = [
+                        low(ab, cd),
+                        high(ab, cd),
+                        low(ab_high, cd_high),
+                        high(ab_high, cd_high),
+                    ];
+                }
+                for column in 0..4 {
+                    let [a, b, c, d] = [0, 1, 2, 3].map(|group: usize| fours[group][column]);
+                    let even = [
+                        _mm512_shuffle_f32x4::<0x88>(a, b),
+                        _mm512_shuffle_f32x4::<0x88>(c, d),
+                    ];
+                    let odd = [
+                        _mm512_shuffle_f32x4::<0xdd>(a, b),
+                        _mm512_shuffle_f32x4::<0xdd>(c, d),
+                    ];
+                    let put = |at: usize, column| _mm512_storeu_ps(to.add(at * stride), column);
+                    put(column, _mm512_shuffle_f32x4::<0x88>(even[0], even[1]));
+                    put(column + 4, _mm512_shuffle_f32x4::<0x88>(odd[0], odd[1]));
+                    put(column + 8, _mm512_shuffle_f32x4::<0xdd>(even[0], even[1]));
+                    put(column + 12, _mm512_shuffle_f32x4::<0xdd>(odd[0], odd[1]));
+                }
+            }
+        }
+
+        #[inline]
+        unsafe fn call<K: LaneKernel>(kernel: K) {
+            #[inline(never)]
+            #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
+            fn call<K: LaneKernel>(kernel: K) {
+                kernel.run::<Wide, 8>();
+            }
+            // SAFETY: see the module.
+            unsafe { call(kernel) };
         }
 
         #[inline(always)]
@@ -370,6 +434,51 @@ mod x86 {
         }
 
         #[inline(always)]
+        unsafe fn transpose(rows: *const f32, row_stride: usize, to: *mut f32, stride: usize) {
+            // SAFETY: see the module; the caller vouches for the places.
+            unsafe {
+                let low = |a, b| {
+                    _mm256_castpd_ps(_mm256_unpacklo_pd(_mm256_castps_pd(a), _mm256_castps_pd(b)))
+                };
+                let high = |a, b| {
+                    _mm256_castpd_ps(_mm256_unpackhi_pd(_mm256_castps_pd(a), _mm256_castps_pd(b)))
+                };
+                // Of four rows, the four columns of each half.
+                let mut fours = [[_mm256_setzero_ps(); 4]; 2];
+                for (group, four) in fours.iter_mut().enumerate() {
+                    let row =
+                        |index: usize| _mm256_loadu_ps(rows.add((4 * group + index) * row_stride));
+                    let [a, b, c, d] = [row(0), row(1), row(2), row(3)];
+                    let (ab, cd) = (_mm256_unpacklo_ps(a, b), _mm256_unpacklo_ps(c, d));
+                    let (ab_high, cd_high) = (_mm256_unpackhi_ps(a, b), _mm256_unpackhi_ps(c, d));
+                    *four = [
+                        low(ab, cd),
+                        high(ab, cd),
+                        low(ab_high, cd_high),
+                        high(ab_high, cd_high),
+                    ];
+                }
+                for column in 0..4 {
+                    let [a, b] = [fours[0][column], fours[1][column]];
+                    let put = |at: usize, column| _mm256_storeu_ps(to.add(at * stride), column);
+                    put(column, _mm256_permute2f128_ps::<0x20>(a, b));
+                    put(column + 4, _mm256_permute2f128_ps::<0x31>(a, b));
+                }
+            }
+        }
+
+        #[inline]
+        unsafe fn call<K: LaneKernel>(kernel: K) {
+            #[inline(never)]
+            #[target_feature(enable = "avx2,fma,f16c")]
+            fn call<K: LaneKernel>(kernel: K) {
+                kernel.run::<Narrow, 6>();
+            }
+            // SAFETY: see the module.
+            unsafe { call(kernel) };
+        }
+
+        #[inline(always)]
         fn sum(self) -> f32 {
             // SAFETY: see the module.
             self.fold(|a, b| unsafe { _mm_add_ps(a, b) })
@@ -398,6 +507,31 @@ mod tests {
                 unsafe { L::load(chunk.as_ptr()).exp2().store(powers.as_mut_ptr()) };
                 self.1.extend(&powers[..L::COUNT]);
             }
+        }
+    }
+
+    struct Turn<'a>(&'a [f32], &'a mut Vec<f32>);
+
+    impl LaneKernel for Turn<'_> {
+        #[inline(always)]
+        fn run<L: Lanes, const ROWS: usize>(self) {
+            self.1.resize(L::COUNT * L::COUNT, 0.0);
+            // SAFETY: rows are 20 numbers apart, columns as long as a vector.
+            unsafe { L::transpose(self.0.as_ptr(), 20, self.1.as_mut_ptr(), L::COUNT) };
+        }
+    }
+
+    #[test]
+    fn rows_become_columns_on_every_instruction_set() {
+        let x: Vec<f32> = (0..16 * 20).map(|i| i as f32).collect();
+        for level in Level::available() {
+            let mut found = Vec::new();
+            dispatch_at(level, Turn(&x, &mut found));
+            let count = found.len().isqrt();
+            let expected: Vec<f32> = (0..count * count)
+                .map(|i| x[i % count * 20 + i / count])
+                .collect();
+            assert_eq!(found, expected, "{level:?}");
         }
     }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod attention;
 mod buffer;
+pub(crate) mod convolution;
 pub mod gemm;
 pub(crate) mod index;
 pub(crate) mod lanes;
@@ -12,6 +13,7 @@ pub(crate) mod random;
 pub(crate) mod reduce;
 mod report;
 pub(crate) mod rows;
+pub(crate) mod scratch;
 pub mod simd;
 pub mod threads;
 mod walk;

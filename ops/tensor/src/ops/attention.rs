@@ -369,7 +369,9 @@ fn operation(
     let scale = options.scale.unwrap_or(1.0 / (head_dim as f32).sqrt());
     let dropout = match options.dropout {
         None => None,
-        Some(AttentionDropout { probability, .. }) if probability == 0.0 => None,
+        Some(AttentionDropout {
+            probability: 0.0, ..
+        }) => None,
         Some(AttentionDropout { probability, key }) => {
             if !(0.0..=1.0).contains(&probability) {
                 return Err(TensorError::Argument {

@@ -17,12 +17,14 @@ macro_rules! rooms {
 
 rooms! {
     arg,
-    bce_with_logits,
     attention,
+    bce_with_logits,
     binary,
     cast,
     compare,
     concat,
+    conv1d,
+    conv2d,
     copy,
     cross_entropy,
     dropout,

@@ -6,10 +6,10 @@ use std::ops::Range;
 use super::dropout;
 use super::pack::{self, Part};
 use super::product::{Left, Out, Right, product};
-use super::scratch::{self, LINE};
 use super::{Problem, Rows, RowsMut, WIDEST, add_bias};
 use crate::cpu::Cpu;
 use crate::cpu::lanes::{LaneKernel, Lanes, dispatch};
+use crate::cpu::scratch::{self, LINE};
 use crate::cpu::threads::Shareable;
 
 /// Queries whose scores exist at once.

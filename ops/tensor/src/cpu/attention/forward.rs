@@ -3,10 +3,10 @@
 use super::dropout;
 use super::pack::{self, Part};
 use super::product::{Left, Out, Right, product};
-use super::scratch::{self, LINE};
 use super::{MOST_ROWS, Problem, Rows, RowsMut, WIDEST, add_bias};
 use crate::cpu::Cpu;
 use crate::cpu::lanes::{LaneKernel, Lanes, dispatch};
+use crate::cpu::scratch::{self, LINE};
 
 /// Queries of a task: many enough to make up for the packing of keys and values.
 const QUERIES: usize = 256;

@@ -9,7 +9,6 @@ mod dropout;
 mod forward;
 mod pack;
 mod product;
-mod scratch;
 
 use std::f32::consts::LOG2_E;
 use std::ops::Range;
@@ -36,6 +35,7 @@ pub(crate) struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
+    #[inline(always)]
     fn row(&self, token: usize, head: usize, head_dim: usize) -> &'a [f32] {
         let start = token * self.token_stride + head * self.head_stride;
         &self.data[start..start + head_dim]
@@ -79,6 +79,7 @@ impl<'a> RowsMut<'a> {
 
     /// # Safety
     /// Nobody else has this row.
+    #[inline(always)]
     // The row is the task's own, though the set of rows is shared.
     #[allow(clippy::mut_from_ref)]
     unsafe fn row(&self, token: usize, head: usize, head_dim: usize) -> &mut [f32] {
@@ -102,6 +103,7 @@ pub(crate) struct Bias<'a> {
 }
 
 impl<'a> Bias<'a> {
+    #[inline(always)]
     fn row(&self, head: usize, query: usize, keys: &Range<usize>) -> &'a [f32] {
         let head = if self.heads == 1 { 0 } else { head };
         let start = (head * self.queries + query) * self.keys;
@@ -132,15 +134,18 @@ impl Problem<'_> {
         self.query_offsets.len().saturating_sub(1)
     }
 
+    #[inline(always)]
     fn queries(&self, text: usize) -> Range<usize> {
         self.query_offsets[text] as usize..self.query_offsets[text + 1] as usize
     }
 
+    #[inline(always)]
     fn keys(&self, text: usize) -> Range<usize> {
         self.key_offsets[text] as usize..self.key_offsets[text + 1] as usize
     }
 
     /// How many of a text's keys a query sees; both count from the beginning of the text.
+    #[inline(always)]
     fn visible(&self, text: usize, query: usize) -> usize {
         let keys = self.keys(text).len();
         match self.causal {

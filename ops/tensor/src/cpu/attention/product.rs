@@ -1,6 +1,9 @@
 //! Small products on tiles of registers, for matrices that stay in the cache.
 
-use crate::cpu::lanes::Lanes;
+// Loops over registers read best, and unroll most surely, by index.
+#![allow(clippy::needless_range_loop)]
+
+use crate::cpu::lanes::{LaneKernel, Lanes};
 
 /// Vectors of a tile's row; panels of a right side are that wide.
 pub(super) const VECTORS: usize = 2;
@@ -97,68 +100,81 @@ unsafe fn column<L: Lanes, const ROWS: usize, const WIDTH: usize, const ADD: boo
     while row < rows {
         // SAFETY: within what the caller vouches for.
         unsafe {
-            let from = left.start.add(row * left.row);
-            let steps = [left.row, left.column, right_row, out.row];
-            let to = out.start.add(row * out.row);
+            let left = Left {
+                start: left.start.add(row * left.row),
+                ..left
+            };
+            let out = Out {
+                start: out.start.add(row * out.row),
+                ..out
+            };
+            macro_rules! tile {
+                ($rows:expr) => {{
+                    L::call(Tile::<{ $rows }, WIDTH, ADD> {
+                        depth,
+                        left,
+                        right,
+                        right_row,
+                        out,
+                    });
+                    $rows
+                }};
+            }
             row += match rows - row {
-                rest if rest >= ROWS => {
-                    tile::<L, ROWS, WIDTH, ADD>(depth, from, right, to, steps);
-                    ROWS
-                }
-                4.. => {
-                    tile::<L, 4, WIDTH, ADD>(depth, from, right, to, steps);
-                    4
-                }
-                2.. => {
-                    tile::<L, 2, WIDTH, ADD>(depth, from, right, to, steps);
-                    2
-                }
-                _ => {
-                    tile::<L, 1, WIDTH, ADD>(depth, from, right, to, steps);
-                    1
-                }
+                rest if rest >= ROWS => tile!(ROWS),
+                4.. => tile!(4),
+                2.. => tile!(2),
+                _ => tile!(1),
             };
         }
     }
 }
 
-/// # Safety
-/// As [`product`].
-#[inline(always)]
-unsafe fn tile<L: Lanes, const ROWS: usize, const WIDTH: usize, const ADD: bool>(
+/// A tile of the result.
+struct Tile<const ROWS: usize, const WIDTH: usize, const ADD: bool> {
     depth: usize,
-    mut left: *const f32,
-    mut right: *const f32,
-    out: *mut f32,
-    [left_row, left_column, right_row, out_row]: [usize; 4],
-) {
-    let mut sums = [[L::splat(0.0); WIDTH]; ROWS];
-    // SAFETY: within what the caller vouches for.
-    unsafe {
+    left: Left,
+    right: *const f32,
+    right_row: usize,
+    out: Out,
+}
+
+impl<const ROWS: usize, const WIDTH: usize, const ADD: bool> LaneKernel for Tile<ROWS, WIDTH, ADD> {
+    #[inline(always)]
+    fn run<L: Lanes, const MOST: usize>(self) {
+        let mut sums = [[L::splat(0.0); WIDTH]; ROWS];
+        let at = |row: usize, vector: usize| {
+            (self.out.start).wrapping_add(row * self.out.row + vector * L::COUNT)
+        };
         if ADD {
-            for (row, sums) in sums.iter_mut().enumerate() {
-                for (vector, sum) in sums.iter_mut().enumerate() {
-                    *sum = L::load(out.add(row * out_row + vector * L::COUNT));
+            for row in 0..ROWS {
+                for vector in 0..WIDTH {
+                    // SAFETY: an element of the result.
+                    sums[row][vector] = unsafe { L::load(at(row, vector)) };
                 }
             }
         }
-        for _ in 0..depth {
+        let (mut left, mut right) = (self.left.start, self.right);
+        for _ in 0..self.depth {
             let mut b = [L::splat(0.0); WIDTH];
-            for (vector, b) in b.iter_mut().enumerate() {
-                *b = L::load(right.add(vector * L::COUNT));
+            for vector in 0..WIDTH {
+                // SAFETY: an element of the right side.
+                b[vector] = unsafe { L::load(right.add(vector * L::COUNT)) };
             }
-            for (row, sums) in sums.iter_mut().enumerate() {
-                let a = L::splat(*left.add(row * left_row));
-                for (sum, b) in sums.iter_mut().zip(b) {
-                    *sum = a.mul_add(b, *sum);
+            for row in 0..ROWS {
+                // SAFETY: an element of the left side.
+                let a = L::splat(unsafe { *left.add(row * self.left.row) });
+                for vector in 0..WIDTH {
+                    sums[row][vector] = a.mul_add(b[vector], sums[row][vector]);
                 }
             }
-            left = left.wrapping_add(left_column);
-            right = right.wrapping_add(right_row);
+            left = left.wrapping_add(self.left.column);
+            right = right.wrapping_add(self.right_row);
         }
-        for (row, sums) in sums.iter().enumerate() {
-            for (vector, sum) in sums.iter().enumerate() {
-                sum.store(out.add(row * out_row + vector * L::COUNT));
+        for row in 0..ROWS {
+            for vector in 0..WIDTH {
+                // SAFETY: an element of the result.
+                unsafe { sums[row][vector].store(at(row, vector)) };
             }
         }
     }

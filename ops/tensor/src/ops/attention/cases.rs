@@ -15,6 +15,7 @@ pub(super) fn reference(
     let mut result = Array::from_fn(&q.shape, |_| 0.0);
     let (mut first_query, mut first_key) = (0, 0);
     for &(queries, keys) in lengths {
+        let of_key = |key: usize, head: usize| ((first_key + key) * k.shape[1] + head / group) * head_dim;
         for query in 0..queries {
             for head in 0..heads {
                 let seen = |key: &usize| !causal || key + queries <= query + keys;
@@ -22,7 +23,7 @@ pub(super) fn reference(
                     .filter(seen)
                     .map(|key| {
                         let products = (0..head_dim).map(|at| {
-                            q.at(&[first_query + query, head, at]) * k.at(&[first_key + key, head / group, at])
+                            q.data[((first_query + query) * heads + head) * head_dim + at] * k.data[of_key(key, head) + at]
                         });
                         let bias = bias.map_or(0.0, |bias| bias.at(&[head, query, key]));
                         products.sum::<f64>() * scale + bias
@@ -40,7 +41,7 @@ pub(super) fn reference(
                 let sum: f64 = scores.iter().map(|score| score.exp()).sum();
                 for at in 0..head_dim {
                     let values = scores.iter().enumerate().map(|(key, score)| {
-                        kept(key) * score.exp() / sum * v.at(&[first_key + key, head / group, at])
+                        kept(key) * score.exp() / sum * v.data[of_key(key, head) + at]
                     });
                     let place = ((first_query + query) * heads + head) * head_dim + at;
                     result.data[place] = values.sum();
@@ -84,7 +85,7 @@ fn packed(shapes: Shapes, has_gradient: bool) -> Case {
         inputs = inputs.into_iter().map(Input::without_gradient).collect();
     }
     let pairs: Vec<_> = lengths.iter().map(|&length| (length, length)).collect();
-    Case::new(
+    let case = Case::new(
         format!("attention of {lengths:?}, {heads} heads of {head_dim}, causal {causal}, bias {bias:?}, {dropout:?}"),
         inputs,
         move |x| {
@@ -102,7 +103,9 @@ fn packed(shapes: Shapes, has_gradient: bool) -> Case {
             reference([&q, &k, &v], x.get(1), &pairs, causal, scale, dropout)
         },
     )
-    .tolerance(5e-6)
+    .tolerance(5e-6);
+    // Halves differ in what they round, which small shapes show as well.
+    if has_gradient { case } else { case.not_in_half() }
 }
 
 fn across(lengths: &'static [(usize, usize)], heads: [usize; 2], head_dim: usize, options: (bool, f32)) -> Case {
@@ -167,17 +170,17 @@ pub(crate) fn cases() -> Vec<Case> {
         packed(shapes(&[], 2, 3), true),
         packed(causal(shapes(&[4, 2], 1, 5)), true),
         // More keys than a block of the backward pass.
-        packed(shapes(&[140, 3], 1, 1), true),
-        packed(causal(shapes(&[140], 1, 1)), true),
+        packed(shapes(&[130, 3], 1, 1), true),
+        packed(causal(shapes(&[130], 1, 1)), true),
         packed(biased(shapes(&[3, 2], 2, 3), [2, 3, 3]), true),
         packed(causal(biased(shapes(&[3, 4], 2, 3), [1, 5, 6])), true),
         packed(dropped(shapes(&[3, 4], 2, 3), 0.3), true),
-        packed(dropped(causal(shapes(&[150], 1, 1)), 0.5), true),
+        packed(dropped(causal(shapes(&[131], 1, 1)), 0.5), true),
         packed(dropped(shapes(&[2], 1, 2), 1.0), true),
-        packed(dropped(shapes(&[600], 1, 8), 0.1), false),
+        packed(dropped(shapes(&[520], 1, 8), 0.1), false),
         // More than a block of the forward pass; and heads of common sizes.
-        packed(shapes(&[700, 33], 1, 20), false),
-        packed(causal(shapes(&[530], 1, 33)), false),
+        packed(shapes(&[520, 33], 1, 20), false),
+        packed(causal(shapes(&[514], 1, 33)), false),
         packed(biased(shapes(&[40, 17], 2, 32), [1, 40, 40]), false),
         packed(causal(shapes(&[50, 65, 6], 2, 64)), false),
         packed(shapes(&[20, 9], 1, 128), false),

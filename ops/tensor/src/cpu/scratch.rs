@@ -5,7 +5,7 @@ use std::cell::Cell;
 use bytemuck::{Pod, Zeroable};
 
 /// Numbers of a cache line: every part of the scratch memory begins with one.
-pub(super) const LINE: usize = 16;
+pub(crate) const LINE: usize = 16;
 
 #[derive(Clone, Copy, Zeroable, Pod)]
 #[repr(C, align(64))]
@@ -16,7 +16,7 @@ thread_local! {
 }
 
 /// Calls `run` with places for as many numbers as asked for, on cache lines of their own. What they hold is anything.
-pub(super) fn with<const N: usize>(sizes: [usize; N], run: impl FnOnce([*mut f32; N])) {
+pub(crate) fn with<const N: usize>(sizes: [usize; N], run: impl FnOnce([*mut f32; N])) {
     LINES.with(|cell| {
         let mut lines = cell.take();
         let needed = sizes.iter().map(|size| size.div_ceil(LINE)).sum();
