@@ -4,6 +4,8 @@ use serde_json::Value as Json;
 
 use super::Manifest;
 use super::manifest::ManifestFile;
+use crate::pipeline::inline::toml_value;
+use crate::steps::ordered::as_table;
 
 /// Knows what a step was the last time.
 pub trait Previous {
@@ -114,6 +116,18 @@ fn explain_files(old: &Manifest, new: &Manifest, differences: &mut Vec<String>) 
 }
 
 fn compare(path: &str, old: &Json, new: &Json, differences: &mut Vec<String>) {
+    if let (Some(old_table), Some(new_table)) = (as_table(old), as_table(new)) {
+        let before = differences.len();
+        compare(path, &old_table, &new_table, differences);
+        if differences.len() == before && old != new {
+            differences.push(format!(
+                "{path}: {} -> {}",
+                names(old_table),
+                names(new_table)
+            ));
+        }
+        return;
+    }
     match (old, new) {
         _ if old == new => {}
         (Json::Object(old), Json::Object(new)) => {
@@ -133,14 +147,63 @@ fn compare(path: &str, old: &Json, new: &Json, differences: &mut Vec<String>) {
     }
 }
 
+/// The names of a table's entries, in order.
+fn names(table: Json) -> String {
+    let Json::Object(entries) = table else {
+        return String::new();
+    };
+    entries
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
 fn word(value: &Json) -> String {
     let text = match value {
         Json::Null => return "none".to_owned(),
         Json::String(text) => text.clone(),
-        other => other.to_string(),
+        other => as_table(other).map_or_else(|| other.to_string(), |table| toml_value(&table)),
     };
     if text.chars().count() <= 60 {
         return text;
     }
     text.chars().take(57).chain("...".chars()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn differences(old: Json, new: Json) -> Vec<String> {
+        let mut differences = Vec::new();
+        compare(
+            "split",
+            &json!({ "parts": old }),
+            &json!({ "parts": new }),
+            &mut differences,
+        );
+        differences
+    }
+
+    #[test]
+    fn tables_in_the_order_of_the_file_are_compared_entry_by_entry_and_then_by_order() {
+        let halves = json!([{ "train": 0.5 }, { "test": 0.5 }]);
+        assert_eq!(
+            differences(halves.clone(), json!([{ "train": 0.6 }, { "test": 0.4 }])),
+            [
+                "split.parts.train: 0.5 -> 0.6",
+                "split.parts.test: 0.5 -> 0.4"
+            ]
+        );
+        assert_eq!(
+            differences(halves.clone(), json!([{ "test": 0.5 }, { "train": 0.5 }])),
+            ["split.parts: train, test -> test, train"]
+        );
+        assert_eq!(
+            differences(json!(null), halves),
+            ["split.parts: none -> { train = 0.5, test = 0.5 }"]
+        );
+    }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
-use crate::pipeline::mistake::nearest;
+use table::near_miss;
 
 /// What a column must hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +93,7 @@ impl Check {
             Ok(field) if wanted.accepts(field.data_type()) => {}
             Ok(field) => {
                 let message = format!(
-                    "the column `{column}` of `{port}` holds {}, not {}",
+                    "the column `{column}` of the input `{port}` holds {}, not {}",
                     field.data_type(),
                     wanted.name()
                 );
@@ -101,13 +101,13 @@ impl Check {
             }
             Err(_) => {
                 let names = schema.fields().iter().map(|field| field.name().as_str());
-                let help = match nearest(column, names.clone()) {
+                let help = match near_miss(column, names.clone()) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => format!("columns: {}", names.collect::<Vec<_>>().join(", ")),
                 };
                 self.problem(
                     parameter,
-                    format!("`{port}` has no column `{column}`"),
+                    format!("the input `{port}` has no column `{column}`"),
                     Some(help),
                 );
             }

@@ -1,6 +1,85 @@
-//! Native kernels.
+//! The native device: [`Cpu`], its threads, its memory and its kernels.
 
+pub(crate) mod attention;
+mod buffer;
 pub mod gemm;
+pub(crate) mod index;
+pub(crate) mod lanes;
+pub(crate) mod losses;
 pub mod math;
+pub(crate) mod order;
+pub(crate) mod random;
+pub(crate) mod reduce;
+mod report;
+pub(crate) mod rows;
 pub mod simd;
 pub mod threads;
+mod walk;
+
+use std::sync::Arc;
+
+pub use buffer::{Buffer, Pool};
+pub use report::{CpuReport, report};
+pub use threads::Threads;
+pub(crate) use walk::{Walk, zip_row};
+
+use crate::{Result, TensorError};
+
+/// A set of threads with a pool of memory.
+#[derive(Debug)]
+pub struct Cpu {
+    threads: Threads,
+    pool: Arc<Pool>,
+    memory: usize,
+}
+
+impl Cpu {
+    /// A device of `threads` threads (0 counts as 1), the caller's included, that holds up to all memory of the machine.
+    pub fn new(threads: usize) -> Self {
+        Self {
+            threads: Threads::new(threads.max(1)),
+            pool: Arc::default(),
+            memory: machine_memory().unwrap_or(usize::MAX),
+        }
+    }
+
+    /// The same with a limit on the bytes that its tensors may hold together.
+    #[must_use]
+    pub fn with_memory(self, bytes: usize) -> Self {
+        Self {
+            memory: bytes,
+            ..self
+        }
+    }
+
+    /// The threads that kernels run on.
+    pub fn threads(&self) -> &Threads {
+        &self.threads
+    }
+
+    /// The memory that tensors share.
+    pub fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    pub(crate) fn allocate(&self, bytes: usize) -> Result<Buffer> {
+        let live = self.pool.memory().live;
+        if bytes > self.memory.saturating_sub(live) {
+            return Err(TensorError::OutOfMemory {
+                device: "cpu".to_owned(),
+                asked: bytes,
+                live,
+                limit: self.memory,
+            });
+        }
+        Ok(self.pool.take(bytes))
+    }
+}
+
+/// Bytes of memory that the machine has.
+fn machine_memory() -> Option<usize> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
+    let kilobytes: usize = line.split_whitespace().nth(1)?.parse().ok()?;
+    kilobytes.checked_mul(1024)
+}

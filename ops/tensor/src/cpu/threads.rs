@@ -175,6 +175,18 @@ impl Threads {
     }
 }
 
+impl Threads {
+    /// Calls `run` with each of the items, which are handed over: parts of several arrays, say.
+    pub(crate) fn each<T: Send>(&self, items: Vec<T>, run: impl Fn(T) + Sync) {
+        let mut items: Vec<Option<T>> = items.into_iter().map(Some).collect();
+        self.chunks_mut(&mut items, 1, |_, item| {
+            if let Some(item) = item[0].take() {
+                run(item);
+            }
+        });
+    }
+}
+
 impl Drop for Threads {
     fn drop(&mut self) {
         for (slot, worker) in self.shared.slots.iter().zip(&self.workers) {

@@ -1,0 +1,98 @@
+//! No op without a case and a checked gradient, and no shader that the cases do not run.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use super::Case;
+use crate::Device;
+
+fn names(folder: &str, extension: &str) -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let mut files: Vec<_> = fs::read_dir(&folder)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|found| found == extension))
+        .map(|path| {
+            let name = path
+                .file_stem()
+                .expect("a name")
+                .to_string_lossy()
+                .into_owned();
+            (name, fs::read_to_string(&path).expect("a file"))
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+/// Masks and indices have no gradient.
+fn gives_no_numbers(case: &Case) -> bool {
+    super::outputs_of(case)
+        .iter()
+        .all(|output| !output.dtype().is_float())
+}
+
+#[test]
+fn every_op_is_listed_with_cases_and_a_checked_gradient() {
+    let listed: BTreeSet<&str> = crate::ops::ROOMS.iter().map(|(name, _)| *name).collect();
+    for (name, _) in names("src/ops", "rs") {
+        if name == "mod" {
+            continue;
+        }
+        assert!(
+            listed.contains(name.as_str()),
+            "ops/{name}.rs is not in the list of ops"
+        );
+        let cases = crate::ops::ROOMS
+            .iter()
+            .find(|(listed, _)| *listed == name)
+            .map(|(_, cases)| cases());
+        let cases = cases.unwrap_or_default();
+        assert!(!cases.is_empty(), "ops/{name}.rs has no cases");
+        let checked = cases
+            .iter()
+            .any(|case| case.inputs.iter().any(|input| input.has_gradient));
+        assert!(
+            checked || cases.iter().all(gives_no_numbers),
+            "no case of ops/{name}.rs checks a gradient"
+        );
+    }
+}
+
+#[test]
+fn every_update_in_place_is_listed_with_cases() {
+    for (name, _) in names("src/in_place", "rs") {
+        let listed = crate::in_place::ROOMS
+            .iter()
+            .find(|(listed, _)| *listed == name);
+        let has_cases = listed.is_some_and(|(_, cases)| !cases().is_empty());
+        assert!(
+            has_cases || name == "mod",
+            "in_place/{name}.rs is not in the list, or has no cases"
+        );
+    }
+}
+
+/// After all cases ran on `device`.
+pub(crate) fn every_entry_point_ran(device: &Device) {
+    let Device::Gpu(gpu) = device else { return };
+    let ran = gpu.compiled();
+    // Those of the runtime's own tests.
+    let probed = include_str!("../../tests/gpu_runtime.rs");
+    for (name, source) in names("../../shaders", "wgsl") {
+        for (place, _) in source.match_indices("@compute") {
+            let entry = source[place..]
+                .split("fn ")
+                .nth(1)
+                .and_then(|rest| rest.split('(').next());
+            let entry = entry.expect("an entry point has a name");
+            let is_it = |(text, ran): &(&str, &str)| *text == source && *ran == entry;
+            let is_probed = name == "probe" && probed.contains(&format!("\"{entry}\""));
+            assert!(
+                is_probed || ran.iter().any(is_it),
+                "no case runs {entry} of shaders/{name}.wgsl"
+            );
+        }
+    }
+}

@@ -1,0 +1,51 @@
+// Layer normalisation of rows: one workgroup a row. params: rows, hidden, epsilon.
+
+@group(0) @binding(0) var<storage, read> source: array<f32>;
+@group(0) @binding(1) var<storage, read> weight: array<f32>;
+@group(0) @binding(2) var<storage, read> bias: array<f32>;
+@group(0) @binding(3) var<storage, read_write> result: array<f32>;
+// For each row its mean and the reciprocal of its standard deviation.
+@group(0) @binding(4) var<storage, read_write> statistics: array<vec2<f32>>;
+
+var<workgroup> partial: array<f32, 256>;
+
+fn total(value: f32, local: u32) -> f32 {
+    partial[local] = value;
+    for (var width = 128u; width > 0u; width /= 2u) {
+        workgroupBarrier();
+        if local < width {
+            partial[local] += partial[local + width];
+        }
+    }
+    workgroupBarrier();
+    let sum = partial[0];
+    workgroupBarrier();
+    return sum;
+}
+
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32, @builtin(num_workgroups) groups: vec3<u32>) {
+    let row = linear_workgroup(group, groups);
+    if row >= param(0u) {
+        return;
+    }
+    let hidden = param(1u);
+    let base = row * hidden;
+    var sum = 0.0;
+    for (var k = local; k < hidden; k += 256u) {
+        sum += source[base + k];
+    }
+    let mean = total(sum, local) / f32(hidden);
+    var squares = 0.0;
+    for (var k = local; k < hidden; k += 256u) {
+        let distance = source[base + k] - mean;
+        squares += distance * distance;
+    }
+    let scale = 1.0 / sqrt(total(squares, local) / f32(hidden) + param_f32(2u));
+    for (var k = local; k < hidden; k += 256u) {
+        result[base + k] = (source[base + k] - mean) * scale * weight[k] + bias[k];
+    }
+    if local == 0u {
+        statistics[row] = vec2<f32>(mean, scale);
+    }
+}
