@@ -100,6 +100,7 @@ impl Level {
 
     /// All that this processor has, the best last.
     pub fn available() -> Vec<Self> {
+        #[cfg_attr(not(target_arch = "x86_64"), allow(unused_mut))]
         let mut levels = vec![Self::Baseline];
         #[cfg(target_arch = "x86_64")]
         {

@@ -42,13 +42,12 @@ fn found() -> Caches {
         l1: 32 << 10,
         l2: 256 << 10,
     };
-    let vendor = __cpuid(0);
-    let amd = __cpuid(0x8000_0000).eax >= 0x8000_001d && __cpuid(0x8000_0001).ecx & (1 << 22) != 0;
     // AMD's leaf has the layout of Intel's.
-    let leaf = if amd { 0x8000_001d } else { 4 };
-    if !amd && vendor.eax < 4 {
+    let amd = is_amd();
+    if amd && __cpuid(0x8000_0000).eax < 0x8000_001d || !amd && __cpuid(0).eax < 4 {
         return caches;
     }
+    let leaf = if amd { 0x8000_001d } else { 4 };
     for index in 0..8 {
         let cache = __cpuid_count(leaf, index);
         let (kind, level) = (cache.eax & 31, (cache.eax >> 5) & 7);
@@ -64,4 +63,16 @@ fn found() -> Caches {
         }
     }
     caches
+}
+
+/// Whether the processor is one of AMD's.
+pub(super) fn is_amd() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let vendor = std::arch::x86_64::__cpuid(0);
+        [vendor.ebx, vendor.edx, vendor.ecx]
+            == [*b"Auth", *b"enti", *b"cAMD"].map(u32::from_le_bytes)
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    false
 }

@@ -13,9 +13,12 @@ mod kernels;
 mod matrix;
 mod pack;
 mod packed;
+mod product;
 mod run;
+mod target;
 #[cfg(test)]
 mod tests;
+mod worker;
 mod workspace;
 
 pub use epilogue::{Activation, Epilogue};

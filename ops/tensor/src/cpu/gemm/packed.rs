@@ -70,7 +70,7 @@ impl PackedB {
     }
 
     pub(super) fn panel_bytes(&self) -> usize {
-        self.format.steps_of(self.k) * self.format.columns * self.format.bytes
+        self.format.steps_of(self.k) * self.format.columns * self.format.bytes_b
     }
 
     pub(super) fn as_ptr(&self) -> *const u8 {
@@ -109,5 +109,5 @@ pub(super) unsafe fn pack_right(
     };
     let source = source.offset(column * matrix.column_stride + k.start * matrix.row_stride);
     // SAFETY: the caller vouches for both.
-    unsafe { (format.pack)(source, shape, destination) };
+    unsafe { (format.pack_b)(source, shape, destination) };
 }

@@ -2,6 +2,8 @@
 
 use std::arch::x86_64::*;
 
+use half::{bf16, f16};
+
 use super::table;
 use crate::cpu::gemm::format::{Format, Out, Precision};
 use crate::cpu::gemm::pack;
@@ -12,26 +14,81 @@ pub(in crate::cpu::gemm) static F32: Format = Format {
     rows: 6,
     columns: 16,
     step: 1,
-    bytes: 4,
+    bytes_a: 4,
+    bytes_b: 4,
     steps: 384,
-    tiles: table!(f32_tile, 2, 1, [1, 2, 3, 4, 5, 6]),
-    pack: pack::f32_panel,
+    tiles: table!([f32, f32_tile], 2, 1, [1, 2, 3, 4, 5, 6]),
+    pack_a: pack::f32_panel,
+    pack_b: pack::f32_panel,
 };
 
-/// Vectors of the widest `f32` tile.
-const F32_VECTORS: usize = 2;
+/// `bf16`: half the memory, the speed of `f32`.
+pub(in crate::cpu::gemm) static BF16: Format = Format {
+    precision: Precision::Bf16,
+    bytes_b: 2,
+    tiles: table!([bf16, f32_tile], 2, 1, [1, 2, 3, 4, 5, 6]),
+    pack_b: pack::bf16_panel,
+    ..F32
+};
+
+/// `f16`: half the memory, the speed of `f32`.
+pub(in crate::cpu::gemm) static F16: Format = Format {
+    precision: Precision::F16,
+    bytes_b: 2,
+    tiles: table!([f16, f32_tile], 2, 1, [1, 2, 3, 4, 5, 6]),
+    pack_b: pack::f16_panel,
+    ..F32
+};
+
+/// Vectors of a panel of B.
+const VECTORS_OF_B: usize = 2;
+
+/// An element of B that becomes `f32` when it is loaded.
+trait Widen {
+    /// # Safety
+    /// The processor has AVX2 and F16C, and eight elements exist.
+    unsafe fn load(pointer: *const Self) -> __m256;
+}
+
+impl Widen for f32 {
+    #[inline(always)]
+    unsafe fn load(pointer: *const Self) -> __m256 {
+        // SAFETY: the caller vouches for the elements.
+        unsafe { _mm256_loadu_ps(pointer) }
+    }
+}
+
+impl Widen for bf16 {
+    #[inline(always)]
+    unsafe fn load(pointer: *const Self) -> __m256 {
+        // SAFETY: the caller vouches for the elements.
+        unsafe {
+            _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(
+                _mm_loadu_si128(pointer.cast()),
+            )))
+        }
+    }
+}
+
+impl Widen for f16 {
+    #[inline(always)]
+    unsafe fn load(pointer: *const Self) -> __m256 {
+        // SAFETY: the caller vouches for the elements.
+        unsafe { _mm256_cvtph_ps(_mm_loadu_si128(pointer.cast())) }
+    }
+}
 
 /// # Safety
 /// As [`Tile`](crate::cpu::gemm::format::Tile).
 #[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn f32_tile<const ROWS: usize, const VECTORS: usize, const PART: bool>(
+unsafe fn f32_tile<B: Widen, const ROWS: usize, const VECTORS: usize, const PART: bool>(
     steps: usize,
     a: *const u8,
     b: *const u8,
     out: &Out,
 ) {
     let mut a = a.cast::<f32>();
-    let mut b = b.cast::<f32>();
+    let mut b = b.cast::<B>();
     let mut sums = [[_mm256_setzero_ps(); VECTORS]; ROWS];
     // SAFETY: the caller vouches for the panels and for the tile.
     unsafe {
@@ -41,7 +98,7 @@ unsafe fn f32_tile<const ROWS: usize, const VECTORS: usize, const PART: bool>(
         for _ in 0..steps {
             let mut right = [_mm256_setzero_ps(); VECTORS];
             for (vector, right) in right.iter_mut().enumerate() {
-                *right = _mm256_loadu_ps(b.add(8 * vector));
+                *right = B::load(b.add(8 * vector));
             }
             for (row, sums) in sums.iter_mut().enumerate() {
                 let left = _mm256_broadcast_ss(&*a.add(row));
@@ -50,7 +107,7 @@ unsafe fn f32_tile<const ROWS: usize, const VECTORS: usize, const PART: bool>(
                 }
             }
             a = a.add(ROWS);
-            b = b.add(8 * F32_VECTORS);
+            b = b.add(8 * VECTORS_OF_B);
         }
         store::<ROWS, VECTORS, PART>(&sums, out);
     }

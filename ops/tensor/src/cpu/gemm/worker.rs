@@ -1,0 +1,219 @@
+//! What one thread does of a product: it packs blocks of A and multiplies them with panels of B.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::format::{Out, PanelShape};
+use super::product::{Panels, Product};
+use super::target::Pointer;
+use super::workspace::{self, Use};
+
+/// Columns of a block whose sums live in a buffer of `f32`.
+const MOST_BUFFERED_COLUMNS: usize = 1024;
+
+/// One thread's part of a product.
+pub(super) struct Worker<'a> {
+    pub(super) product: &'a Product<'a>,
+    pub(super) k: Range<usize>,
+    pub(super) columns: Range<usize>,
+    pub(super) panels: Panels,
+    /// Rows of a block.
+    pub(super) rows: usize,
+    /// The block of rows that the buffer holds.
+    pub(super) packed: Option<usize>,
+}
+
+impl Worker<'_> {
+    pub(super) fn all(&mut self) {
+        let panels = self.columns.len().div_ceil(self.product.format.columns);
+        workspace::with(Use::A, |buffer| {
+            for block in 0..self.product.m.div_ceil(self.rows) {
+                self.block(buffer, block, 0..panels);
+            }
+        });
+    }
+
+    /// Takes runs of panels, long ones first, until all `units` (a panel of B by a block of rows) are taken.
+    pub(super) fn some(&mut self, next: &AtomicUsize, units: usize, threads: usize) {
+        let panels = self.columns.len().div_ceil(self.product.format.columns);
+        workspace::with(Use::A, |buffer| {
+            let mut begin = next.load(Ordering::Relaxed);
+            while begin < units {
+                // Never past the end of a block of rows, which is packed once for the run.
+                let length = ((units - begin) / (2 * threads)).clamp(1, panels - begin % panels);
+                match next.compare_exchange_weak(
+                    begin,
+                    begin + length,
+                    Ordering::Relaxed,
+                    Ordering::Relaxed,
+                ) {
+                    Ok(_) => {
+                        let panel = begin % panels;
+                        self.block(buffer, begin / panels, panel..panel + length);
+                        begin = next.load(Ordering::Relaxed);
+                    }
+                    Err(now) => begin = now,
+                }
+            }
+        });
+    }
+
+    fn block(&mut self, buffer: &mut workspace::Buffer, block: usize, panels: Range<usize>) {
+        let product = self.product;
+        let rows = block * self.rows..product.m.min((block + 1) * self.rows);
+        let format = product.format;
+        let steps = format.steps_of(self.k.len());
+        let packed = buffer.reserve(rows.len() * steps * format.bytes_a);
+        if self.packed != Some(block) {
+            self.pack_left(rows.clone(), packed);
+            self.packed = Some(block);
+        }
+        if product.is_buffered() {
+            let most = (MOST_BUFFERED_COLUMNS / format.columns).max(1);
+            for begin in panels.clone().step_by(most) {
+                self.buffered(rows.clone(), begin..panels.end.min(begin + most), packed);
+            }
+        } else if let Pointer::F32(c) = product.c.first {
+            let c = c.wrapping_add(rows.start * product.c.row_stride);
+            let out = Out {
+                c,
+                row_stride: product.c.row_stride,
+                columns: 0,
+                alpha: product.alpha,
+                accumulate: false,
+            };
+            let accumulate = product.accumulate || self.k.start > 0;
+            self.tiles(
+                rows,
+                panels,
+                packed,
+                out,
+                self.columns.start,
+                accumulate,
+                true,
+            );
+        }
+    }
+
+    fn pack_left(&self, rows: Range<usize>, packed: *mut u8) {
+        let product = self.product;
+        let format = product.format;
+        let steps = format.steps_of(self.k.len());
+        for first in rows.clone().step_by(format.rows) {
+            let across = format.rows.min(rows.end - first);
+            let shape = PanelShape {
+                across,
+                across_stride: product.a.row_stride,
+                width: across,
+                along: self.k.len(),
+                along_stride: product.a.column_stride,
+            };
+            let source = product
+                .from_a
+                .offset(first * product.a.row_stride + self.k.start * product.a.column_stride);
+            // SAFETY: `check` found all elements within the data; the buffer has room for all rows.
+            unsafe {
+                (format.pack_a)(
+                    source,
+                    shape,
+                    packed.add((first - rows.start) * steps * format.bytes_a),
+                )
+            };
+        }
+    }
+
+    /// Computes tiles into a buffer of `f32`, and C from it.
+    fn buffered(&self, rows: Range<usize>, panels: Range<usize>, packed: *const u8) {
+        let product = self.product;
+        let format = product.format;
+        let width = panels.len() * format.columns;
+        let first = self.columns.start + panels.start * format.columns;
+        let columns = first..self.columns.end.min(first + width);
+        workspace::with(Use::C, |buffer| {
+            let sums = buffer.reserve(rows.len() * width * 4).cast::<f32>();
+            // The tiles' own offset is that of the panels.
+            let c = sums.wrapping_sub(panels.start * format.columns);
+            let out = Out {
+                c,
+                row_stride: width,
+                columns: 0,
+                alpha: product.alpha,
+                accumulate: false,
+            };
+            self.tiles(rows.clone(), panels.clone(), packed, out, 0, false, false);
+            let finish = product.finish(&columns);
+            for row in rows.clone() {
+                // SAFETY: the tiles have written this row of the buffer.
+                let sums = unsafe {
+                    std::slice::from_raw_parts_mut(
+                        sums.add((row - rows.start) * width),
+                        columns.len(),
+                    )
+                };
+                // SAFETY: `check` found the rows of both within their data; blocks are apart.
+                unsafe {
+                    finish.apply(sums, |row_of_pre| {
+                        if let Some(pre) = product.pre {
+                            pre.at(row, columns.start).write(row_of_pre, false);
+                        }
+                    });
+                    product
+                        .c
+                        .at(row, columns.start)
+                        .write(sums, product.accumulate);
+                }
+            }
+        });
+    }
+
+    /// All tiles of a block of rows and some panels. `out` is that of the block's first row, where column `origin` of the
+    /// worker's columns is at its start.
+    #[allow(clippy::too_many_arguments)]
+    fn tiles(
+        &self,
+        rows: Range<usize>,
+        panels: Range<usize>,
+        packed: *const u8,
+        mut out: Out,
+        origin: usize,
+        accumulate: bool,
+        finishes: bool,
+    ) {
+        let product = self.product;
+        let format = product.format;
+        let steps = format.steps_of(self.k.len());
+        let finishes = finishes && self.k.end == product.k;
+        let c = out.c;
+        for step in (0..steps.max(1)).step_by(format.steps) {
+            let count = format.steps.min(steps - step);
+            out.accumulate = accumulate || step > 0;
+            let last = step + count == steps;
+            for panel in panels.clone() {
+                let b = self.panels.first.wrapping_add(
+                    panel * self.panels.stride + step * format.columns * format.bytes_b,
+                );
+                let column = panel * format.columns;
+                out.columns = format.columns.min(self.columns.len() - column);
+                let columns =
+                    self.columns.start + column..self.columns.start + column + out.columns;
+                let finish = (finishes && last).then(|| product.finish(&columns));
+                for first in (0..rows.len()).step_by(format.rows) {
+                    let height = format.rows.min(rows.len() - first);
+                    let a = packed.wrapping_add((first * steps + step * height) * format.bytes_a);
+                    out.c = c.wrapping_add(first * out.row_stride + origin + column);
+                    // SAFETY: the panels are packed for these sizes; the tile is within C or the buffer, and this worker's.
+                    unsafe { format.tile(height, out.columns)(count, a, b, &out) };
+                    if let Some(finish) = &finish {
+                        product.finish_tile(
+                            finish,
+                            &out,
+                            rows.start + first,
+                            height,
+                            columns.start,
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
