@@ -94,3 +94,27 @@ fn power(x: f32, exponent: f32) -> f32 {
     let is_odd = floor(exponent) == exponent && abs(exponent) % 2.0 == 1.0;
     return select(magnitude, -magnitude, x < 0.0 && is_odd);
 }
+
+// The lower and the upper 32 bits of a product.
+fn multiply_wide(a: u32, b: u32) -> vec2<u32> {
+    let low = (a & 0xffffu) * (b & 0xffffu);
+    let first = (a & 0xffffu) * (b >> 16u);
+    let second = (a >> 16u) * (b & 0xffffu);
+    let middle = (low >> 16u) + (first & 0xffffu) + (second & 0xffffu);
+    let high = (a >> 16u) * (b >> 16u) + (first >> 16u) + (second >> 16u) + (middle >> 16u);
+    return vec2<u32>(a * b, high);
+}
+
+// Four random words of a key: words 4 * block and on, where `low` and `high` are the halves of the block's number and the
+// key is four parameters from `first` on. Philox4x32-10 (Salmon et al. 2011), as `RandomKey::block` has it.
+fn random_block(low: u32, high: u32, first: u32) -> vec4<u32> {
+    var counter = vec4<u32>(low, high, param(first + 2u), param(first + 3u));
+    var key = vec2<u32>(param(first), param(first + 1u));
+    for (var round = 0u; round < 10u; round += 1u) {
+        let a = multiply_wide(0xd2511f53u, counter.x);
+        let b = multiply_wide(0xcd9e8d57u, counter.z);
+        counter = vec4<u32>(b.y ^ counter.y ^ key.x, b.x, a.y ^ counter.w ^ key.y, a.x);
+        key += vec2<u32>(0x9e3779b9u, 0xbb67ae85u);
+    }
+    return counter;
+}

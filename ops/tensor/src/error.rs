@@ -41,6 +41,14 @@ pub enum TensorError {
         /// Where another is.
         second: String,
     },
+    /// A number that the op can do nothing with.
+    #[error("{op}: {reason}")]
+    Argument {
+        /// The op.
+        op: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// An index beyond the end.
     #[error("{op}: index {index} is out of range: there are {size}")]
     Index {

@@ -63,9 +63,14 @@ fn every_op_is_listed_with_cases_and_a_checked_gradient() {
 #[test]
 fn every_update_in_place_is_listed_with_cases() {
     for (name, _) in names("src/in_place", "rs") {
-        let listed = crate::in_place::ROOMS.iter().find(|(listed, _)| *listed == name);
+        let listed = crate::in_place::ROOMS
+            .iter()
+            .find(|(listed, _)| *listed == name);
         let has_cases = listed.is_some_and(|(_, cases)| !cases().is_empty());
-        assert!(has_cases || name == "mod", "in_place/{name}.rs is not in the list, or has no cases");
+        assert!(
+            has_cases || name == "mod",
+            "in_place/{name}.rs is not in the list, or has no cases"
+        );
     }
 }
 

@@ -3,6 +3,7 @@
 mod buffer;
 pub mod gemm;
 pub mod math;
+pub(crate) mod random;
 pub(crate) mod reduce;
 pub(crate) mod rows;
 pub mod simd;

@@ -191,12 +191,9 @@ impl Tensor {
     /// [`TensorError::Shape`] if the columns of one are not as many as the rows of the other, or the rest does not
     /// broadcast.
     pub fn matmul(&self, other: &Self) -> Result<Self> {
+        let rows = other.shape().from_end(if other.rank() == 1 { 1 } else { 2 });
+        self.meets("matmul", other, rows)?;
         match (self.rank(), other.rank()) {
-            (0, _) | (_, 0) => Err(TensorError::Shape {
-                op: "matmul",
-                reason: "takes matrices or vectors".to_owned(),
-                shapes: vec![self.shape().clone(), other.shape().clone()],
-            }),
             (1, _) => {
                 let product = self.unsqueeze(0)?.matmul(other)?;
                 product.squeeze(product.rank() - if other.rank() == 1 { 1 } else { 2 })
@@ -247,9 +244,7 @@ impl Tensor {
                 shapes: vec![self.shape().clone(), weight.shape().clone()],
             });
         };
-        if self.rank() == 0 {
-            return self.matmul(weight);
-        }
+        self.meets("linear", weight, weight.shape()[1])?;
         let rows = self.rows()?;
         let transposed = weight.transpose(0, 1)?.unsqueeze(0)?;
         let recorded = autograd::is_recording();
@@ -263,6 +258,20 @@ impl Tensor {
         };
         let product = apply(op, &inputs)?.swap_remove(0);
         product.reshape(self.shape().with(self.rank() - 1, out))
+    }
+
+    /// Fails unless this tensor has as many columns as `other`, seen as a matrix to multiply with, has rows.
+    fn meets(&self, op: &'static str, other: &Self, rows: usize) -> Result<()> {
+        let reason = match self.shape().last() {
+            Some(&columns) if columns == rows && other.rank() > 0 => return Ok(()),
+            Some(columns) => format!("{columns} columns meet {rows} rows"),
+            None => "takes matrices or vectors, not a single number".to_owned(),
+        };
+        Err(TensorError::Shape {
+            op,
+            reason,
+            shapes: vec![self.shape().clone(), other.shape().clone()],
+        })
     }
 
     /// As `[1, rows, columns]`.
