@@ -1,8 +1,6 @@
 //! [`Forward`]: how a model is to compute, told with every call.
 
-use tensor::{DType, RandomKey, Tensor};
-
-use crate::Result;
+use tensor::{DType, RandomKey, Result, Tensor};
 
 /// How a model is to compute. There is no hidden state: a call with the same context and inputs gives the same bits.
 #[derive(Clone, Copy, Debug)]
@@ -76,6 +74,6 @@ impl Forward {
     /// # Errors
     /// [`tensor::TensorError::OutOfMemory`].
     pub fn cast(&self, tensor: &Tensor) -> Result<Tensor> {
-        Ok(tensor.cast(self.precision)?)
+        tensor.cast(self.precision)
     }
 }

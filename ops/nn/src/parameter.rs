@@ -1,8 +1,6 @@
 //! [`Parameter`]: a tensor that training changes.
 
-use tensor::{DType, Device, RandomKey, Shape, Tensor};
-
-use crate::Result;
+use tensor::{DType, Device, RandomKey, Result, Shape, Tensor};
 
 /// A tensor that training changes: a leaf of the tape, stored in f32 whatever the model computes in.
 #[derive(Clone, Debug)]
@@ -33,12 +31,17 @@ impl Init<'_> {
         }
     }
 
-    /// Normal numbers around 0.
+    /// Normal numbers around 0, drawn natively: a key gives the same numbers on every device.
     ///
     /// # Errors
     /// [`tensor::TensorError::OutOfMemory`].
     pub fn normal(&self, shape: impl Into<Shape>) -> Result<Parameter> {
-        Parameter::new(&Tensor::rand_normal(0.0, self.deviation, shape, self.device, self.key)?)
+        let native = match self.device {
+            Device::Cpu(_) => self.device.clone(),
+            Device::Gpu(_) => Device::cpu(),
+        };
+        let values = Tensor::rand_normal(0.0, self.deviation, shape, &native, self.key)?;
+        Parameter::new(&values.to_device(self.device)?)
     }
 
     /// One value everywhere.

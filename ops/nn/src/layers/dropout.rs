@@ -1,8 +1,8 @@
 //! Dropout (Srivastava et al. 2014).
 
-use tensor::Tensor;
+use tensor::{Result, Tensor};
 
-use crate::{Forward, Result};
+use crate::Forward;
 
 /// `x` as it is outside of training; in training with each element set to 0 with `probability`, and the others divided by
 /// `1 - probability`.
@@ -11,7 +11,7 @@ use crate::{Forward, Result};
 /// Those of [`Tensor::dropout`].
 pub fn dropout(x: &Tensor, probability: f32, forward: Forward) -> Result<Tensor> {
     match forward.key() {
-        Some(key) => Ok(x.dropout(probability, key)?),
+        Some(key) => x.dropout(probability, key),
         None => Ok(x.clone()),
     }
 }

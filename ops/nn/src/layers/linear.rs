@@ -1,9 +1,9 @@
 //! An affine map.
 
-use tensor::{Activation, Tensor};
+use tensor::{Activation, Result, Tensor};
 
 use crate::module::module;
-use crate::{Forward, Init, Parameter, Result};
+use crate::{Forward, Init, Parameter};
 
 /// `x weightᵀ + bias`. The weight is `[out, in]`, the bias `[out]`, as in PyTorch.
 #[derive(Clone, Debug)]
@@ -40,7 +40,7 @@ impl Linear {
     /// Those of [`Tensor::linear`].
     pub fn forward_with(&self, x: &Tensor, activation: Activation, forward: Forward) -> Result<Tensor> {
         let (weight, bias) = (forward.cast(self.weight.tensor())?, forward.cast(self.bias.tensor())?);
-        Ok(x.linear(&weight, Some(&bias), activation)?)
+        x.linear(&weight, Some(&bias), activation)
     }
 
     /// Its weight, `[out, in]`.

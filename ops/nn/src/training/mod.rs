@@ -1,0 +1,1 @@
+//! Training: what a step needs besides the model, and checkpoints of all of it.
