@@ -118,3 +118,16 @@ fn random_block(low: u32, high: u32, first: u32) -> vec4<u32> {
     }
     return counter;
 }
+
+// Numbers, as bits, in their order as integers above 0, or with `smallest` in reverse. Both zeros are equal, and what is not a
+// number is above all.
+fn rank_of(bits: u32, smallest: bool) -> u32 {
+    if (bits & 0x7fffffffu) > 0x7f800000u {
+        return 0xffffffffu;
+    }
+    var order = 0x80000000u;
+    if (bits & 0x7fffffffu) != 0u {
+        order = bits ^ select(0x80000000u, 0xffffffffu, (bits >> 31u) == 1u);
+    }
+    return select(order, ~order, smallest);
+}

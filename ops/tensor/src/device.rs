@@ -92,11 +92,11 @@ impl Device {
     /// Waits until everything asked of the device is done.
     ///
     /// # Errors
-    /// [`TensorError::Gpu`] for work that failed on the way.
+    /// [`TensorError::Gpu`] for work that failed on the way, [`TensorError::Index`] for an index past the end.
     pub fn synchronize(&self) -> Result<()> {
         match self {
             Self::Cpu(_) => Ok(()),
-            Self::Gpu(gpu) => gpu.wait(),
+            Self::Gpu(gpu) => gpu.wait().and_then(|()| gpu.check_indices()),
         }
     }
 }

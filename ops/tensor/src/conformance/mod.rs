@@ -8,7 +8,7 @@ mod lint;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 
-pub(crate) use array::Array;
+pub(crate) use array::{Array, coordinates};
 pub(crate) use case::{Case, Input, between, indices, mask, numbers, these};
 
 use self::case::Values;

@@ -2,7 +2,9 @@
 
 mod buffer;
 pub mod gemm;
+pub(crate) mod index;
 pub mod math;
+pub(crate) mod order;
 pub(crate) mod random;
 pub(crate) mod reduce;
 pub(crate) mod rows;

@@ -8,6 +8,7 @@ use super::adapters::{Adapter, AdapterLimits, adapters, found, ready};
 use super::batch::Batch;
 use super::buffer::MemoryUse;
 use super::faults::Faults;
+use super::indices::IndexNote;
 use super::kernel::Pipelines;
 use super::pool::Pool;
 use crate::{Result, TensorError};
@@ -25,6 +26,7 @@ pub struct Gpu {
     pub(super) staging: Arc<Pool>,
     pub(super) pipelines: Pipelines,
     pub(super) batch: Mutex<Batch>,
+    pub(super) index_note: IndexNote,
 }
 
 /// What is requested where the adapter has it.
@@ -103,6 +105,7 @@ impl Gpu {
             pool: Arc::new(Pool::new("tensor", storage, limits.max_buffer_bytes)),
             staging: Arc::new(Pool::new("download", reading, limits.max_buffer_bytes)),
             batch: Mutex::new(Batch::new(&device, &pipelines.params)),
+            index_note: IndexNote::default(),
             pipelines,
             limits,
             device,

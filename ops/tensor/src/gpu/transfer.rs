@@ -59,7 +59,8 @@ impl Gpu {
     /// The bytes of part of a buffer, after all work recorded so far; waits for it.
     ///
     /// # Errors
-    /// If the part is not inside of the buffer, or if the device is lost or was given faulty work.
+    /// If the part is not inside of the buffer, if the device is lost or was given faulty work, or if a kernel since the last
+    /// call met an index past the end.
     pub fn download(&self, buffer: &GpuBuffer, offset: usize, bytes: usize) -> Result<Vec<u8>> {
         self.faults.check("downloading")?;
         if offset
@@ -78,10 +79,11 @@ impl Gpu {
                 result.extend_from_slice(&view[start - aligned..][..wanted])
             })?;
         }
+        self.check_indices()?;
         Ok(result)
     }
 
-    fn download_piece(
+    pub(super) fn download_piece(
         &self,
         buffer: &GpuBuffer,
         offset: usize,
