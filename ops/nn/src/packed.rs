@@ -1,6 +1,7 @@
 //! [`Packed`]: texts of different lengths, one after the other, without padding.
 
-use tensor::{Device, Offsets, Result, Tensor};
+use tensor::{Device, Result, Tensor};
+use crate::soon::Offsets;
 
 /// The tokens of several texts, one text after the other, as models take them.
 #[derive(Clone, Debug)]

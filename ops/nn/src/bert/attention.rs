@@ -1,6 +1,7 @@
 //! Attention of the tokens of a text to each other (Vaswani et al. 2017).
 
-use tensor::{Activation, AttentionOptions, Offsets, Result, Tensor};
+use tensor::{Activation, Result, Tensor};
+use crate::soon::{Attention as _, AttentionOptions, Offsets};
 
 use super::BertConfig;
 use crate::module::{Module, Names, join};

@@ -1,6 +1,7 @@
 //! The encoder: layers of attention and of a feed-forward part, each added to what it is applied to.
 
-use tensor::{Activation, Offsets, Result, Tensor, checkpoint};
+use tensor::{Activation, Result, Tensor, checkpoint};
+use crate::soon::Offsets;
 
 use super::{BertConfig, SelfAttention};
 use crate::layers::{LayerNorm, Linear, dropout};

@@ -1,6 +1,7 @@
 //! One vector a text.
 
-use tensor::{Offsets, Result, Tensor, TensorError};
+use tensor::{Result, Tensor, TensorError};
+use crate::soon::Offsets;
 
 fn misfit(op: &'static str, reason: String, hidden: &Tensor) -> TensorError {
     TensorError::Shape {
