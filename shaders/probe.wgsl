@@ -25,8 +25,8 @@ fn count(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: ve
 
 // One thread a group, in three dimensions: target[place in the grid] += the place.
 @compute @workgroup_size(1)
-fn place(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>) {
-    let w = workgroup_place(wid, nwg);
+fn grid(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: vec3<u32>) {
+    let w = grid_place(wid, nwg);
     if (outside_grid(w)) {
         return;
     }

@@ -36,7 +36,7 @@ fn apply_cos(x: f32, p: f32, q: f32) -> f32 {
 }
 
 fn apply_tanh(x: f32, p: f32, q: f32) -> f32 {
-    return tanh_of(x);
+    return tanh_safe(x);
 }
 
 fn apply_sigmoid(x: f32, p: f32, q: f32) -> f32 {

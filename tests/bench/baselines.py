@@ -2,7 +2,7 @@
 
     pip install pandas scikit-learn scikit-multilearn
     cargo build --release
-    python tests/bench/baselines.py target/release/engine ../shared/data/datasets-issues.jsonl.gz
+    python tests/bench/baselines.py target/release/engine ../shared/data/datasets-issues.jsonl.gz [PAIRS]
 
 Whole processes, in turn, each time with an empty cache. Prints medians of wall time and of peak memory.
 """
@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
-RUNS = 5
+PAIRS = 5
 
 
 def measured(command: list[str], folder: Path) -> tuple[float, float]:
@@ -38,11 +38,12 @@ def measured(command: list[str], folder: Path) -> tuple[float, float]:
 def main() -> None:
     engine = str(Path(sys.argv[1]).resolve())
     data = str(Path(sys.argv[2]).resolve())
+    pairs = int(sys.argv[3]) if len(sys.argv) > 3 else PAIRS
     times = {"engine": [], "python": []}
     memory = {"engine": [], "python": []}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for _ in range(RUNS):
+        for _ in range(pairs):
             shutil.rmtree(folder / ".engine", ignore_errors=True)
             (folder / ".engine").mkdir()
             if not (folder / "pipelines").exists():

@@ -3,6 +3,7 @@
 mod cache;
 mod completions;
 mod console;
+mod devices;
 mod diff;
 mod graph;
 mod init;
@@ -49,6 +50,7 @@ enum Command {
     Ops(ops::Ops),
     Schema(schema::Schema),
     Cache(cache::CacheCommand),
+    Devices(devices::Devices),
     Completions(completions::Completions),
 }
 
@@ -69,6 +71,7 @@ pub fn main() -> ExitCode {
         Command::Ops(command) => command.execute(),
         Command::Schema(command) => command.execute(),
         Command::Cache(command) => command.execute(),
+        Command::Devices(command) => command.execute(),
         Command::Completions(command) => command.execute(),
     };
     done.unwrap_or_else(|report| {

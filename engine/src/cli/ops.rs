@@ -6,9 +6,9 @@ use clap::Args;
 use miette::{Result, miette};
 
 use super::terminal::{print, stdout_width};
-use crate::pipeline::mistake::nearest;
 use crate::reference::{Reference, list, to_markdown, to_text};
 use crate::steps::kinds;
+use table::near_miss;
 
 /// Lists the kinds of steps, or explains one: what it does, its parameters, its inputs and outputs.
 #[derive(Debug, Args)]
@@ -56,7 +56,7 @@ fn named<'a>(references: &'a [Reference], name: &str) -> Result<Vec<&'a Referenc
     let names = references
         .iter()
         .flat_map(|reference| [reference.name.as_str(), reference.op]);
-    let help = match nearest(name, names) {
+    let help = match near_miss(name, names) {
         Some(near) => format!("did you mean `{near}`?"),
         None => "`engine ops` lists all".to_owned(),
     };

@@ -158,7 +158,7 @@ fn chosen(table: &TextTable, names: &[String]) -> Result<TextTable> {
         let found = all.clone().position(|column| column == name.trim());
         indices.push(found.ok_or_else(|| {
             let known: Vec<&str> = all.clone().collect();
-            let help = match crate::pipeline::mistake::nearest(name, all.clone()) {
+            let help = match table::near_miss(name, all.clone()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("columns: {}", known.join(", ")),
             };

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
+use table::near_miss;
 
 use super::value::Span;
 
@@ -46,7 +47,7 @@ impl Mistake {
         what: &str,
     ) -> Mistake {
         let candidates: Vec<&str> = candidates.into_iter().collect();
-        if let Some(near) = nearest(written, candidates.iter().copied()) {
+        if let Some(near) = near_miss(written, candidates.iter().copied()) {
             return self.help(format!("did you mean `{near}`?"));
         }
         if candidates.is_empty() {
@@ -76,22 +77,6 @@ impl Mistake {
     pub fn span(&self) -> &Span {
         &self.span
     }
-}
-
-/// The candidate that `written` was probably meant to be.
-pub fn nearest<'a>(
-    written: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
-    candidates
-        .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(written, candidate), candidate))
-        .filter(|(distance, candidate)| {
-            let longest = written.chars().count().max(candidate.chars().count());
-            *distance <= (longest / 3).max(1) && *distance < longest
-        })
-        .min()
-        .map(|(_, candidate)| candidate)
 }
 
 /// All mistakes found so far, each one once, in the order of the file.

@@ -3,6 +3,7 @@
 
 mod build;
 mod document;
+pub mod inline;
 pub mod interpolate;
 mod link;
 pub mod matrix;
@@ -193,7 +194,7 @@ fn missing_file_help(path: &Path) -> String {
         .filter(|name| name.ends_with(".toml"))
         .collect();
     let written = path.file_name().unwrap_or_default().to_string_lossy();
-    match mistake::nearest(&written, names.iter().map(String::as_str)) {
+    match table::near_miss(&written, names.iter().map(String::as_str)) {
         Some(near) => format!("did you mean {}?", folder.join(near).display()),
         None => "name a pipeline file, or write one with `engine init`".to_owned(),
     }

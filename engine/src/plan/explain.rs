@@ -4,6 +4,8 @@ use serde_json::Value as Json;
 
 use super::Manifest;
 use super::manifest::ManifestFile;
+use crate::pipeline::inline::toml_value;
+use crate::steps::ordered::as_table;
 
 /// Knows what a step was the last time.
 pub trait Previous {
@@ -114,6 +116,18 @@ fn explain_files(old: &Manifest, new: &Manifest, differences: &mut Vec<String>) 
 }
 
 fn compare(path: &str, old: &Json, new: &Json, differences: &mut Vec<String>) {
+    if let (Some(old_table), Some(new_table)) = (as_table(old), as_table(new)) {
+        let before = differences.len();
+        compare(path, &old_table, &new_table, differences);
+        if differences.len() == before && old != new {
+            differences.push(format!(
+                "{path}: {} -> {}",
+                names(old_table),
+                names(new_table)
+            ));
+        }
+        return;
+    }
     match (old, new) {
         _ if old == new => {}
         (Json::Object(old), Json::Object(new)) => {
@@ -133,11 +147,23 @@ fn compare(path: &str, old: &Json, new: &Json, differences: &mut Vec<String>) {
     }
 }
 
+/// The names of a table's entries, in order.
+fn names(table: Json) -> String {
+    let Json::Object(entries) = table else {
+        return String::new();
+    };
+    entries
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
 fn word(value: &Json) -> String {
     let text = match value {
         Json::Null => return "none".to_owned(),
         Json::String(text) => text.clone(),
-        other => other.to_string(),
+        other => as_table(other).map_or_else(|| other.to_string(), |table| toml_value(&table)),
     };
     if text.chars().count() <= 60 {
         return text;

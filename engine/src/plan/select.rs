@@ -1,7 +1,7 @@
 //! `--target`, `--from` and `--force`: which instances a run is about, and which run even if they are cached.
 
 use crate::pipeline::Pipeline;
-use crate::pipeline::mistake::nearest;
+use table::near_miss;
 
 /// What the command line says of one instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,7 +98,7 @@ fn instances_of(pipeline: &Pipeline, names: &[String]) -> Result<Vec<usize>, Sel
                 .iter()
                 .map(|step| step.name.as_str())
                 .collect();
-            let help = match nearest(name, steps.iter().copied()) {
+            let help = match near_miss(name, steps.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("steps: {}", steps.join(", ")),
             };

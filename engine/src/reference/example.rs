@@ -3,7 +3,8 @@
 use serde_json::{Map, Value as Json};
 
 use super::Ports;
-use super::parameter::{resolve, toml_key, toml_value};
+use super::parameter::resolve;
+use crate::pipeline::inline::{toml_key, toml_value};
 use crate::steps::Kind;
 
 /// The ports of a kind with only what it must be told.

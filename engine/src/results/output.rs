@@ -1,8 +1,8 @@
 //! `STEP`, `STEP.PORT`, `STEP[n=8].PORT`: an output as it is named on the command line.
 
-use crate::pipeline::mistake::nearest;
 use crate::pipeline::{Instance, Pipeline};
 use crate::steps::OutputPort;
+use table::near_miss;
 
 /// An output of an instance.
 #[derive(Clone, Copy)]
@@ -128,7 +128,7 @@ fn near_or_all<'a>(
     names: impl Iterator<Item = &'a str> + Clone,
     what: &str,
 ) -> String {
-    match nearest(written, names.clone()) {
+    match near_miss(written, names.clone()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("{what}: {}", few(&names.collect::<Vec<_>>())),
     }

@@ -11,6 +11,7 @@ use super::artifact::{decimal, numbers, table_head};
 use super::environment::environment;
 use super::graph::step_graph;
 use crate::pipeline::Pipeline;
+use crate::pipeline::inline::toml_value;
 use crate::report::graph::State;
 use crate::report::number;
 use crate::report::page::{
@@ -20,6 +21,7 @@ use crate::report::page::{
 use crate::report::table::{Column, TextTable};
 use crate::run::history::{Outcome, StepRecord};
 use crate::run::{RunRecord, RunStatus};
+use crate::steps::ordered::as_table;
 use crate::steps::port::{PortType, Show};
 
 /// Rows of a table that the report shows.
@@ -194,7 +196,10 @@ fn parameters_of(pipeline: &Pipeline, instances: std::ops::Range<usize>) -> Vec<
             let text = match value {
                 _ if varies => "by matrix".to_owned(),
                 Json::String(text) => text.clone(),
-                other => other.to_string(),
+                other => match as_table(other) {
+                    Some(table) => toml_value(&table),
+                    None => toml_value(other),
+                },
             };
             (name.clone(), text)
         })

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
-use crate::pipeline::mistake::nearest;
+use table::near_miss;
 
 /// What a column must hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,7 +101,7 @@ impl Check {
             }
             Err(_) => {
                 let names = schema.fields().iter().map(|field| field.name().as_str());
-                let help = match nearest(column, names.clone()) {
+                let help = match near_miss(column, names.clone()) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => format!("columns: {}", names.collect::<Vec<_>>().join(", ")),
                 };

@@ -14,7 +14,7 @@ use super::words::{first, number, rows};
 use super::{
     Check, ColumnType, Context, InputPort, OutputPort, PortType, Step, StepError, StepKind,
 };
-use crate::pipeline::mistake::nearest;
+use table::near_miss;
 
 /// How many names a note lists.
 const NAMES_LISTED: usize = 8;
@@ -222,7 +222,7 @@ fn note_unused(
         .map(|name| {
             let unmapped = seen.keys().copied();
             let candidates = unmapped.filter(|name| !map.contains_key(*name));
-            match nearest(name, candidates) {
+            match near_miss(name, candidates) {
                 Some(near) => format!("{name} (did you mean {near}?)"),
                 None => name.clone(),
             }

@@ -14,6 +14,7 @@ pub mod kind;
 mod linear_model;
 mod load;
 mod map_labels;
+pub mod ordered;
 pub mod port;
 mod predict;
 mod rows;
@@ -33,6 +34,7 @@ pub use check::{Check, ColumnType};
 pub use context::Context;
 pub use error::StepError;
 pub use kind::{Built, Kind, StepKind};
+pub use ordered::Ordered;
 pub use port::{Arity, InputPort, OutputPort, PortType};
 
 /// Every kind that a pipeline can name.
@@ -50,8 +52,8 @@ pub fn kinds() -> &'static [Kind] {
         Kind::of::<slices::Slices>(),
         Kind::of::<split::Split>(),
         Kind::of::<stats::Stats>(),
-        Kind::of::<train::LogisticRegression>(),
-        Kind::of::<train::NaiveBayes>(),
+        Kind::of::<train::Train<train::logistic_regression::LogisticRegression>>(),
+        Kind::of::<train::Train<train::naive_bayes::NaiveBayes>>(),
         Kind::of::<vectorize::Vectorize>(),
     ];
     &KINDS

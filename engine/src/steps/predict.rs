@@ -124,7 +124,7 @@ impl Predict {
 mod tests {
     use super::*;
     use crate::steps::testing::{Outcome, Trial, labelled};
-    use crate::steps::train::NaiveBayes;
+    use crate::steps::train::{Train, naive_bayes::NaiveBayes};
     use crate::steps::vectorize::Vectorize;
     use serde_json::{Value as Json, json};
 
@@ -135,7 +135,7 @@ mod tests {
             ("docs typo", "docs"),
         ]);
         let vectorizer = Trial::new::<Vectorize>(json!({})).input("fit", &rows).run();
-        Trial::new::<NaiveBayes>(json!({ "labels": labels }))
+        Trial::new::<Train<NaiveBayes>>(json!({ "labels": labels }))
             .input("train", &rows)
             .artifact("vectorizer", &vectorizer.path("vectorizer"), &[])
             .run()

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, new_null_array};
-use arrow_cast::cast::cast;
-use arrow_schema::{DataType, Field, Schema};
+use arrow_schema::{ArrowError, DataType, Field, Schema};
 
+use crate::batch::record_batch;
 use crate::columns::string_list_type;
+use crate::convert::convert;
 use crate::error::{Result, TableError, type_name};
-use crate::table::{Table, record_batch};
+use crate::table::Table;
 
 /// The tables one under the other. Columns are matched by name, in the order in which names
 /// first appear; where a table lacks a column its rows hold null there, and where types differ
@@ -77,11 +78,12 @@ pub(crate) fn widened(left: &DataType, right: &DataType) -> Option<DataType> {
     }
 }
 
-/// The column `name` of a batch cast to `data_type`, or nulls where it has none.
-pub(crate) fn fitted(batch: &RecordBatch, name: &str, data_type: &DataType) -> Result<ArrayRef> {
+/// The column `name` of a batch as one of type `data_type`, or nulls where it has none.
+fn fitted(batch: &RecordBatch, name: &str, data_type: &DataType) -> Result<ArrayRef> {
     match batch.column_by_name(name) {
         None => Ok(new_null_array(data_type, batch.num_rows())),
-        Some(column) if column.data_type() == data_type => Ok(Arc::clone(column)),
-        Some(column) => cast(column, data_type).map_err(TableError::arrow("widen a column's type")),
+        Some(column) => convert(column, data_type)
+            .map_err(ArrowError::CastError)
+            .map_err(TableError::arrow("widen a column's type")),
     }
 }

@@ -207,19 +207,45 @@ impl TableError {
     }
 }
 
-/// The candidate that `name` was probably meant to be, if any comes close.
+/// The shortest name that counts as the beginning of a longer one.
+const PREFIX: usize = 3;
+
+/// The candidate that `name` was probably meant to be, if any comes close: at most a third of its characters wrong,
+/// left out, put in or swapped with their neighbours, upper and lower case being the same; else the only one that begins
+/// with `name`, or with which `name` begins.
 #[must_use]
 pub fn near_miss<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let folded = name.to_lowercase();
-    candidates
+    let written = name.to_lowercase();
+    let candidates: Vec<(&str, String)> = candidates
         .into_iter()
-        .map(|candidate| {
-            let score = strsim::jaro_winkler(&folded, &candidate.to_lowercase());
-            (candidate, score)
+        .map(|candidate| (candidate, candidate.to_lowercase()))
+        .collect();
+    let near = candidates
+        .iter()
+        .map(|(candidate, folded)| {
+            (
+                strsim::damerau_levenshtein(&written, folded),
+                folded,
+                *candidate,
+            )
         })
-        .filter(|(_, score)| *score >= 0.8)
-        .max_by(|a, b| a.1.total_cmp(&b.1))
-        .map(|(candidate, _)| candidate)
+        .filter(|(distance, folded, _)| {
+            let longest = written.chars().count().max(folded.chars().count());
+            *distance <= (longest / 3).max(1) && *distance < longest
+        })
+        .min();
+    if let Some((_, _, candidate)) = near {
+        return Some(candidate);
+    }
+    let begins =
+        |long: &str, short: &str| short.chars().count() >= PREFIX && long.starts_with(short);
+    let mut longer = candidates
+        .iter()
+        .filter(|(_, folded)| begins(folded, &written) || begins(&written, folded));
+    match (longer.next(), longer.next()) {
+        (Some((candidate, _)), None) => Some(candidate),
+        _ => None,
+    }
 }
 
 /// A data type in the words of the messages.

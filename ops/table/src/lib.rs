@@ -9,8 +9,10 @@
 //!
 //! The crate knows nothing of pipelines, caches or steps.
 
+mod batch;
 pub mod columns;
 mod concat;
+mod convert;
 mod error;
 pub mod expr;
 pub mod parquet_file;

@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used)]
 
 use arrow_array::Array;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int64Type};
+use arrow_schema::DataType;
 use table::expr::{Expression, concat_text};
 use table::{Table, TableError, columns, concat};
 
@@ -58,15 +61,21 @@ fn shown(text: &str) -> Vec<String> {
     assert_eq!(values.len(), 4);
     (0..values.len())
         .map(|row| {
-            arrow_cast::display::array_value_to_string(&values, row)
-                .map(|shown| {
-                    if values.is_null(row) {
-                        "null".into()
-                    } else {
-                        shown
-                    }
-                })
-                .unwrap()
+            if values.is_null(row) {
+                return "null".into();
+            }
+            match values.data_type() {
+                DataType::Utf8 => values.as_string::<i32>().value(row).to_owned(),
+                DataType::Boolean => values.as_boolean().value(row).to_string(),
+                DataType::Int64 => values.as_primitive::<Int64Type>().value(row).to_string(),
+                DataType::Float64 => {
+                    format!("{:?}", values.as_primitive::<Float64Type>().value(row))
+                }
+                _ => {
+                    let lists = table::StringLists::new(&values).unwrap();
+                    format!("[{}]", lists.row(row).collect::<Vec<_>>().join(", "))
+                }
+            }
         })
         .collect()
 }

@@ -1,14 +1,19 @@
-//! Whatever bytes a file holds, reading it ends with rows or with a message.
+//! Whatever bytes a file holds, reading it ends, and with rows or with a message that says where and what to do.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::io::Write;
+use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use proptest::prelude::*;
 use table::read::{Format, LoadReport, LocalFile, OnError, ReadOptions, read_table};
 use table::{Table, TableError};
+
+/// A reading that takes longer hangs: the longest here takes a fraction of a second.
+const PATIENCE: Duration = Duration::from_secs(120);
+const MOST_ROW_BYTES: usize = 1 << 16;
 
 fn read_bytes(
     bytes: &[u8],
@@ -20,11 +25,23 @@ fn read_bytes(
     std::fs::write(&path, bytes).unwrap();
     let options = ReadOptions {
         on_error,
-        max_row_bytes: 1 << 16,
+        max_row_bytes: MOST_ROW_BYTES,
         threads: 2,
         ..ReadOptions::new(format)
     };
-    read_table(&[LocalFile::new(path)], &options)
+    let (done, outcome) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        // Nobody waits for it any longer where this fails.
+        done.send(read_table(&[LocalFile::new(path)], &options))
+            .ok();
+    });
+    match outcome.recv_timeout(PATIENCE) {
+        Ok(outcome) => outcome,
+        Err(cause) => panic!(
+            "{cause}: {format:?}, {on_error:?}, {}",
+            bytes.escape_ascii()
+        ),
+    }
 }
 
 const FORMATS: [Format; 7] = [
@@ -41,22 +58,59 @@ fn read_every_way(bytes: &[u8]) {
     for format in FORMATS {
         for on_error in [OnError::Fail, OnError::Skip] {
             match read_bytes(bytes, format, on_error) {
-                Ok((table, report)) => {
-                    assert_eq!(table.num_rows() as u64, report.rows);
-                    if on_error == OnError::Fail {
-                        assert_eq!(report.bad_rows, 0);
-                    }
-                }
-                Err(error) => assert!(!error.to_string().is_empty()),
+                Ok((table, report)) => check_report(&table, &report, on_error),
+                Err(error) => check_message(&error),
             }
         }
     }
 }
 
-fn mutated(base: &'static str) -> impl Strategy<Value = Vec<u8>> {
+/// What is in the file is a row, a bad row with its line and reason, or blank.
+fn check_report(table: &Table, report: &LoadReport, on_error: OnError) {
+    assert_eq!(table.num_rows() as u64, report.rows);
+    if on_error == OnError::Fail {
+        assert_eq!(report.bad_rows, 0);
+    }
+    let named = report.first_bad.len() as u64;
+    assert_eq!(named, report.bad_rows.min(LoadReport::KEPT as u64));
+    assert!(report.first_bad.is_sorted_by_key(|bad| bad.line));
+    for bad in &report.first_bad {
+        assert!(bad.line > 0 && is_sentence(&bad.reason), "{bad}");
+    }
+}
+
+/// A message names the file, or the columns that do not go together, and says what is wrong in words.
+fn check_message(error: &TableError) {
+    let message = error.to_string();
+    match error {
+        TableError::BadRow { bad } => {
+            assert!(bad.file.ends_with("file") && bad.line > 0, "{message}");
+            assert!(is_sentence(&bad.reason), "{message}");
+            assert!(message.contains("on_error"), "{message}");
+        }
+        TableError::File { path, reason } | TableError::Parquet { path, reason, .. } => {
+            assert!(path.ends_with("file"), "{message}");
+            assert!(is_sentence(reason) && has_advice(reason), "{message}");
+        }
+        TableError::DuplicateColumn { .. } => assert!(has_advice(&message), "{message}"),
+        other => panic!("a message without a place: {other:?}"),
+    }
+}
+
+fn is_sentence(text: &str) -> bool {
+    text.split_whitespace().count() >= 3
+}
+
+/// What to do follows what is wrong.
+fn has_advice(text: &str) -> bool {
+    text.contains([';', ':']) || text.contains("say `")
+}
+
+fn mutated(base: impl Into<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
+    let base = base.into();
     let edits = prop::collection::vec((any::<prop::sample::Index>(), 0..4u8, any::<u8>()), 0..8);
     edits.prop_map(move |edits| {
-        let mut bytes = base.as_bytes().to_vec();
+        let mut bytes = base.clone();
         for (place, kind, value) in edits {
             if bytes.is_empty() {
                 break;
@@ -105,19 +159,46 @@ proptest! {
     }
 
     #[test]
-    fn mutated_gzip_ends_with_rows_or_a_message(
-        flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..5),
-        cut in any::<prop::sample::Index>(),
-    ) {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-        encoder.write_all(JSONL.repeat(20).as_bytes()).unwrap();
-        let mut bytes = encoder.finish().unwrap();
-        for (place, value) in flips {
-            let place = place.index(bytes.len());
-            bytes[place] ^= value;
-        }
-        bytes.truncate(cut.index(bytes.len()) + 1);
+    fn mutated_gzip_ends_with_rows_or_a_message(bytes in mutated(gzip(JSONL.repeat(20).as_bytes()))) {
         read_every_way(&bytes);
+    }
+
+    #[test]
+    fn mutated_zstd_ends_with_rows_or_a_message(bytes in mutated(zstd(JSONL.repeat(20).as_bytes()))) {
+        read_every_way(&bytes);
+    }
+
+    #[test]
+    fn mutated_parquet_ends_with_rows_or_a_message(
+        bytes in mutated(std::fs::read(fixture("foreign.parquet")).unwrap())
+    ) {
+        read_every_way(&bytes);
+    }
+
+    #[test]
+    fn exactly_the_lines_that_serde_json_takes_for_objects_are_rows(bytes in mutated(JSONL.repeat(3))) {
+        // An array or an object over several lines is not read by lines.
+        let first = bytes.trim_ascii_start().split(|&byte| byte == b'\n').next().unwrap();
+        prop_assume!(!first.starts_with(b"[") && first.trim_ascii() != b"{");
+        let (mut rows, mut bad, mut blank, mut open) = (0, 0, 0, 0);
+        let lines = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+        for line in lines.split(|&byte| byte == b'\n') {
+            match verdict(line.trim_ascii()) {
+                Some(true) => rows += 1,
+                Some(false) => bad += 1,
+                None if line.trim_ascii().is_empty() => blank += 1,
+                None => open += 1,
+            }
+        }
+        match read_bytes(&bytes, Format::Jsonl, OnError::Skip) {
+            Ok((_, report)) => {
+                prop_assert!((rows..=rows + open).contains(&report.rows), "{report:?}");
+                prop_assert!((bad..=bad + open).contains(&report.bad_rows), "{report:?}");
+                prop_assert_eq!(report.rows + report.bad_rows, rows + bad + open);
+                prop_assert_eq!(report.blank_lines, blank);
+            }
+            Err(error) => prop_assert!(rows == 0, "{error}"),
+        }
     }
 
     #[test]
@@ -161,6 +242,76 @@ proptest! {
             }
         }
     }
+}
+
+fn gzip(content: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(content).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zstd(content: &[u8]) -> Vec<u8> {
+    zstd::encode_all(content, 1).unwrap()
+}
+
+/// Whether serde_json takes a line for an object; `None` where that is blank, or not for it to say: it takes a key twice,
+/// and it refuses half a surrogate pair also where nobody reads it.
+fn verdict(line: &[u8]) -> Option<bool> {
+    let Ok(text) = std::str::from_utf8(line) else {
+        return Some(false);
+    };
+    if text.is_empty() {
+        return None;
+    }
+    if serde_json::from_str::<serde::de::IgnoredAny>(text).is_err() || !text.starts_with('{') {
+        return Some(false);
+    }
+    let strict = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text);
+    let keys = serde_json::from_str::<Keys>(text);
+    match (strict, keys) {
+        (Ok(object), Ok(keys)) if object.len() == keys.0 => Some(true),
+        _ => None,
+    }
+}
+
+/// The number of an object's keys, each as often as it occurs.
+struct Keys(usize);
+
+impl<'de> serde::Deserialize<'de> for Keys {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Count;
+        impl<'de> serde::de::Visitor<'de> for Count {
+            type Value = Keys;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Keys, A::Error> {
+                let mut keys = 0;
+                while map
+                    .next_entry::<serde::de::IgnoredAny, serde::de::IgnoredAny>()?
+                    .is_some()
+                {
+                    keys += 1;
+                }
+                Ok(Keys(keys))
+            }
+        }
+        deserializer.deserialize_map(Count)
+    }
+}
+
+#[test]
+fn a_compressed_row_of_gigabytes_is_passed_without_being_held() {
+    let mut content = vec![b'a'; 300 << 20];
+    content.extend_from_slice(b"\n{\"a\": 1}\n");
+    let bytes = zstd(&content);
+    drop(content);
+    let (table, report) = read_bytes(&bytes, Format::Jsonl, OnError::Skip).unwrap();
+    assert_eq!((table.num_rows(), report.bad_rows), (1, 1));
+    assert_eq!(report.first_bad[0].line, 1);
+    assert!(report.first_bad[0].reason.contains("max_row_bytes"));
 }
 
 fn fixture(name: &str) -> std::path::PathBuf {

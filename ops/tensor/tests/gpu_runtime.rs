@@ -17,9 +17,9 @@ const COUNT: Kernel = Kernel {
     entry: "count",
 };
 const PLACE: Kernel = Kernel {
-    label: "place",
+    label: "grid",
     source: PROBE,
-    entry: "place",
+    entry: "grid",
 };
 
 /// The device, or `None` where there is none and none is required.

@@ -174,7 +174,7 @@ fn run(work: &Work, workers: &Workers, seconds: &mut Vec<f64>) -> Outcome<Value>
             sizes,
             seed,
         } => {
-            json!({ "slices": timed(seconds, || slices::nested(labels, sizes, *seed)) })
+            json!({ "slices": timed(seconds, || slices::nested(labels, slices::Balance::Proportional, sizes, *seed)) })
         }
         Work::Near { texts, params } => {
             let texts: Vec<&str> = texts.iter().map(String::as_str).collect();

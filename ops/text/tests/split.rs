@@ -6,6 +6,7 @@ use common::fixture;
 use proptest::prelude::*;
 use serde::Deserialize;
 use std::collections::BTreeSet;
+use text::slices::Balance;
 use text::{LabelSets, slices, split};
 
 #[derive(Deserialize)]
@@ -108,23 +109,33 @@ fn groups_share_out_by_rows_not_by_groups() {
     assert_eq!((parts[0].len(), parts[1].len()), (60, 40));
 }
 
-#[test]
-fn slices_serve_rare_labels_first() {
+/// 180 rows `frequent`, 16 `middle`, 4 `rare`.
+fn uneven() -> LabelSets {
     let name = |row: usize| match row {
         0..4 => vec!["rare"],
         4..20 => vec!["middle"],
         _ => vec!["frequent"],
     };
-    let labels = LabelSets::from_names(&(0..200).map(name).collect::<Vec<_>>());
-    let nested = slices::nested(&labels, &[3, 9, 16, 64, 200, 1000], 5);
-    let counts: Vec<Vec<usize>> = nested
+    LabelSets::from_names(&(0..200).map(name).collect::<Vec<_>>())
+}
+
+/// How often each label is in each slice, in vocabulary order: frequent, middle, rare.
+fn counts(labels: &LabelSets, balance: Balance, sizes: &[usize]) -> Vec<Vec<usize>> {
+    let nested = slices::nested(labels, balance, sizes, 5);
+    nested
         .iter()
         .map(|rows| labels.select(rows).counts())
-        .collect();
-    // In vocabulary order: frequent, middle, rare.
+        .collect()
+}
+
+#[test]
+fn equal_slices_hold_as_many_rows_of_every_label_as_there_are() {
+    let sizes = [1, 2, 3, 9, 16, 64, 200, 1000];
     assert_eq!(
-        counts,
+        counts(&uneven(), Balance::Equal, &sizes),
         [
+            [1, 0, 0],
+            [1, 1, 0],
             [1, 1, 1],
             [3, 3, 3],
             [6, 6, 4],
@@ -133,12 +144,41 @@ fn slices_serve_rare_labels_first() {
             [180, 16, 4]
         ]
     );
-    assert!(
-        labels
-            .select(&slices::balanced_order(&labels, 5)[..1])
-            .counts()[2]
-            == 1
+}
+
+#[test]
+fn proportional_slices_hold_every_label_by_its_share_rounded() {
+    // Shares of 90, 8 and 2 %: of 10 rows 9, 0.8 and 0.2; of 50 rows 45, 4 and 1; of 100 rows 90, 8 and 2.
+    let sizes = [1, 10, 50, 100, 200];
+    assert_eq!(
+        counts(&uneven(), Balance::Proportional, &sizes),
+        [[1, 0, 0], [9, 1, 0], [45, 4, 1], [90, 8, 2], [180, 16, 4]]
     );
+}
+
+#[test]
+fn proportional_slices_of_rows_with_several_labels_stay_near_the_shares() {
+    let rows: Vec<Vec<&str>> = (0..400)
+        .map(|row| {
+            let mut names = vec![["a", "a", "b", "c"][row % 4]];
+            if row % 10 == 0 {
+                names.push("d");
+            }
+            names
+        })
+        .collect();
+    let labels = LabelSets::from_names(&rows);
+    let all = labels.counts();
+    for seed in 0..10 {
+        let order = slices::balanced_order(&labels, Balance::Proportional, seed);
+        for size in [20, 40, 100, 200] {
+            let here = labels.select(&order[..size]).counts();
+            for (here, all) in here.iter().zip(&all) {
+                let wanted = *all as f64 * size as f64 / 400.0;
+                assert!((*here as f64 - wanted).abs() <= 2.0, "{here} of {wanted}");
+            }
+        }
+    }
 }
 
 #[test]
@@ -154,7 +194,7 @@ fn a_rare_label_does_not_drag_a_frequent_one_along() {
     rows.extend(vec![vec!["frequent"]; 100]);
     let labels = LabelSets::from_names(&rows);
     for seed in 0..10 {
-        let first = &slices::balanced_order(&labels, seed)[..8];
+        let first = &slices::balanced_order(&labels, Balance::Equal, seed)[..8];
         assert_eq!(labels.select(first).counts(), [4, 4]);
     }
 }
@@ -167,7 +207,10 @@ fn nothing_to_split_gives_empty_parts() {
     assert_eq!(split::stratified(&none, &[0.5, 0.5], 0).unwrap(), empty);
     assert_eq!(split::iterative(&none, &[0.5, 0.5], 0).unwrap(), empty);
     assert_eq!(split::by_group(&[], &[0.5, 0.5], 0).unwrap(), empty);
-    assert_eq!(slices::nested(&none, &[8], 0), [[] as [usize; 0]]);
+    assert_eq!(
+        slices::nested(&none, Balance::Equal, &[8], 0),
+        [[] as [usize; 0]]
+    );
 }
 
 #[test]
@@ -269,12 +312,14 @@ proptest! {
     #[test]
     fn a_smaller_slice_lies_within_a_larger_one(input in input()) {
         let labels = LabelSets::from_names(&input.rows);
-        let slices = slices::nested(&labels, &[0, 1, 2, 4, 8, 16, 32, 1000], input.seed);
-        for (small, large) in slices.iter().zip(&slices[1..]) {
-            let large: BTreeSet<_> = large.iter().collect();
-            prop_assert!(small.iter().all(|row| large.contains(row)));
+        for balance in [Balance::Equal, Balance::Proportional] {
+            let slices = slices::nested(&labels, balance, &[0, 1, 2, 4, 8, 16, 32, 1000], input.seed);
+            for (small, large) in slices.iter().zip(&slices[1..]) {
+                let large: BTreeSet<_> = large.iter().collect();
+                prop_assert!(small.iter().all(|row| large.contains(row)));
+            }
+            prop_assert_eq!(slices[7].len(), labels.rows());
+            prop_assert!(slices[3].len() == 4.min(labels.rows()));
         }
-        prop_assert_eq!(slices[7].len(), labels.rows());
-        prop_assert!(slices[3].len() == 4.min(labels.rows()));
     }
 }

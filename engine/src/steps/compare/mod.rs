@@ -3,12 +3,14 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `scores` | every metrics file at its place: line, x, band |
+//! | `unfilled` | places that ask for more rows than there are |
 //! | `summary` | the table of means and standard deviations |
 //! | `figure` | the learning curves |
 
 mod figure;
 mod scores;
 mod summary;
+mod unfilled;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -21,6 +23,9 @@ use super::{Check, Context, InputPort, OutputPort, PortType, Step, StepError, St
 /// column for each x, with the mean over the band and, where it holds several values, `±` their sample standard deviation. The
 /// output `figure` has a panel for each metric, with the mean as a line and the smallest to the largest value of the band
 /// around it, over a logarithmic x axis. The output `scores` has a row for each artifact.
+///
+/// Where x is a number of training rows and a model had fewer, as there were no more, it stands at those that it had: `128 (95)`.
+/// Where it then repeats another, as 128 of 95 rows does `all`, it is left out of the table and the figure, and a note says so.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Compare {
@@ -65,7 +70,7 @@ fn training_rows() -> String {
 
 impl StepKind for Compare {
     const OP: &'static str = "compare";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 }
 
 impl Step for Compare {
@@ -102,8 +107,9 @@ impl Step for Compare {
     }
 
     fn run(&self, context: &Context<'_>) -> Result<(), StepError> {
-        let scores = scores::gather(self, context)?;
-        let curves = summary::curves(&scores);
+        let mut scores = scores::gather(self, context)?;
+        let settled = unfilled::settle(&self.x, &mut scores);
+        let curves = summary::curves(&scores, &settled.left_out);
         context.write_table("table", &summary::table(&self.metrics, &curves)?)?;
         context.write_text("figure", &figure::draw(self, &curves))?;
         context.write_table("scores", &scores::table(&self.metrics, &scores)?)?;
@@ -112,6 +118,10 @@ impl Step for Compare {
             scores.len(),
             curves.len()
         ));
+        settled
+            .notes
+            .into_iter()
+            .for_each(|note| context.note(note));
         Ok(())
     }
 }

@@ -23,6 +23,10 @@ pub struct Score {
     pub x: f64,
     /// What the coordinate says: `8`, or `all`.
     pub x_name: String,
+    /// The coordinate, if it is a number.
+    pub number: Option<f64>,
+    /// How many rows the model was trained on, if the metrics say so.
+    pub rows: Option<f64>,
     /// The value that it has of the band; empty where there is none.
     pub band: String,
     /// The figures, in the order of `metrics`.
@@ -62,7 +66,7 @@ fn read(compare: &Compare, input: &Input, context: &Context<'_>) -> Result<Score
         .or_else(|| word("input"))
         .or_else(|| metrics.get("method").map(plain))
         .unwrap_or_else(|| "metrics".to_owned());
-    let (x, x_name) = place(compare, input, &metrics)?;
+    let (x, x_name, number) = place(compare, input, &metrics)?;
     let values = compare
         .metrics
         .iter()
@@ -72,13 +76,19 @@ fn read(compare: &Compare, input: &Input, context: &Context<'_>) -> Result<Score
         line,
         x,
         x_name,
+        number,
+        rows: training_rows(&metrics),
         band: word(&compare.band).unwrap_or_default(),
         values,
     })
 }
 
-/// Where a metrics file stands on the axis, and the words for it.
-fn place(compare: &Compare, input: &Input, metrics: &Json) -> Result<(f64, String), StepError> {
+/// Where a metrics file stands on the axis, the words for it, and the coordinate if it is a number.
+fn place(
+    compare: &Compare,
+    input: &Input,
+    metrics: &Json,
+) -> Result<(f64, String, Option<f64>), StepError> {
     let axis = &compare.x;
     let Some(coordinate) = input.coordinates.get(axis) else {
         let axes: Vec<&str> = input.coordinates.names().collect();
@@ -93,15 +103,19 @@ fn place(compare: &Compare, input: &Input, metrics: &Json) -> Result<(f64, Strin
     };
     let name = plain(coordinate);
     if let Some(number) = coordinate.as_f64() {
-        return Ok((number, name));
+        return Ok((number, name, Some(number)));
     }
-    match metrics.get("training_rows").and_then(Json::as_f64) {
-        Some(rows) => Ok((rows, name)),
+    match training_rows(metrics) {
+        Some(rows) => Ok((rows, name, None)),
         None => Err(StepError::new(format!(
             "{axis} = {name} is no number, and the metrics have no `training_rows` to take its place"
         ))
         .help("connect the port `model` of the `evaluate` step")),
     }
+}
+
+fn training_rows(metrics: &Json) -> Option<f64> {
+    metrics.get("training_rows").and_then(Json::as_f64)
 }
 
 /// The number at a dotted path. A label's name may hold dots itself, so the longest key that fits is followed.

@@ -24,14 +24,15 @@ pub struct Place {
     pub values: Vec<Vec<f64>>,
 }
 
-/// The curves, in the order in which their lines first appear.
-pub fn curves(scores: &[Score]) -> Vec<Curve> {
+/// The curves, in the order in which their lines first appear, without the places that are to be left out.
+pub fn curves(scores: &[Score], left_out: &[String]) -> Vec<Curve> {
     let mut curves: Vec<Curve> = Vec::new();
     for line in distinct(scores.iter().map(|score| score.line.as_str())) {
         let of_line: Vec<&Score> = scores.iter().filter(|score| score.line == line).collect();
         let names = distinct(of_line.iter().map(|score| score.x_name.as_str()));
         let mut places: Vec<Place> = names
             .into_iter()
+            .filter(|name| !left_out.iter().any(|other| other == name))
             .map(|name| {
                 let here: Vec<&&Score> = of_line
                     .iter()
@@ -73,11 +74,11 @@ pub fn places(curves: &[Curve]) -> Vec<(String, f64)> {
     places
 }
 
-/// The words for a place: `8`, or `all (828)`.
+/// The words for a place: `8`, or `all (828)`, or `128 (95)` where there are no more rows than that.
 pub fn place_label(name: &str, x: f64) -> String {
     match name.parse::<f64>() {
-        Ok(_) => name.to_owned(),
-        Err(_) => format!("{name} ({})", number::plain(x.round())),
+        Ok(number) if number == x || number == x.round() => name.to_owned(),
+        _ => format!("{name} ({})", number::plain(x.round())),
     }
 }
 

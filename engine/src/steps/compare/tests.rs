@@ -132,3 +132,68 @@ fn metrics_that_would_share_a_column_are_problems() {
         assert_eq!(problems[0].parameter, "metrics");
     }
 }
+
+/// The columns of the table after `line` and `metric`, and the last note.
+fn places(metrics: &[Place<'_>]) -> (Vec<String>, Vec<String>) {
+    let outcome = trial(json!({ "metrics": ["micro_f1"] }), metrics).run();
+    let table = outcome.table("table");
+    let columns = table.column_names().skip(2).map(str::to_owned).collect();
+    (columns, outcome.notes[1..].to_vec())
+}
+
+#[test]
+fn a_slice_that_could_not_be_filled_repeats_all_and_is_left_out() {
+    let of = |seed: u32, rows: u32| {
+        vec![
+            at("one", json!(64), seed, figures(0.5, 0.5, 64)),
+            at("one", json!(128), seed, figures(0.6, 0.5, rows)),
+            at("one", json!(256), seed, figures(0.6, 0.5, rows)),
+            at("one", json!("all"), seed, figures(0.6, 0.5, rows)),
+        ]
+    };
+    let (columns, notes) = places(&[of(0, 95), of(1, 96)].concat());
+    assert_eq!(columns, ["64", "all (96)"]);
+    assert_eq!(
+        notes,
+        [
+            "n = 128 asks for more rows than there are and repeats all: left out",
+            "n = 256 asks for more rows than there are and repeats all: left out"
+        ]
+    );
+}
+
+#[test]
+fn of_slices_that_could_not_be_filled_the_first_stays_where_its_rows_are() {
+    let (columns, notes) = places(&[
+        at("one", json!(256), 0, figures(0.6, 0.5, 95)),
+        at("one", json!(64), 0, figures(0.5, 0.5, 64)),
+        at("one", json!(128), 0, figures(0.6, 0.5, 95)),
+    ]);
+    assert_eq!(columns, ["64", "128 (95)"]);
+    assert_eq!(
+        notes,
+        ["n = 256 asks for more rows than there are and repeats 128: left out"]
+    );
+}
+
+#[test]
+fn a_slice_that_some_seeds_fill_is_kept() {
+    let (columns, notes) = places(&[
+        at("one", json!(128), 0, figures(0.6, 0.5, 128)),
+        at("one", json!("all"), 0, figures(0.7, 0.5, 130)),
+        at("one", json!(128), 1, figures(0.6, 0.5, 127)),
+        at("one", json!("all"), 1, figures(0.6, 0.5, 127)),
+    ]);
+    assert_eq!(columns, ["128", "all (129)"]);
+    assert!(notes.is_empty());
+}
+
+#[test]
+fn numbers_that_are_no_rows_stay_what_they_are() {
+    let (columns, notes) = places(&[
+        at("one", json!(1), 0, figures(0.6, 0.5, 95)),
+        at("one", json!(200), 0, figures(0.6, 0.5, 95)),
+    ]);
+    assert_eq!(columns, ["1", "200"]);
+    assert!(notes.is_empty());
+}

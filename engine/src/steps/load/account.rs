@@ -83,6 +83,15 @@ pub(super) fn named(error: TableError, files: &[LocalFile]) -> TableError {
             path: name(&path, files),
             reason,
         },
+        TableError::Parquet {
+            action,
+            path,
+            reason,
+        } => TableError::Parquet {
+            action,
+            path: name(&path, files),
+            reason,
+        },
         other => other,
     }
 }

@@ -7,9 +7,9 @@ use table::read::LocalFile;
 use table::source::{self, FetchOptions, Fetched, Source};
 use table::{TableError, Watch};
 
-use crate::pipeline::mistake::nearest;
 use crate::steps::StepError;
 use crate::steps::check::Problem;
+use table::near_miss;
 
 /// The files that a path or a pattern means, relative to `root`: one, or all that match, sorted by path.
 pub(super) fn find(pattern: &str, root: &Path) -> Result<Fetched, Problem> {
@@ -58,7 +58,7 @@ fn where_it_ends(path: &Path) -> (PathBuf, String) {
                 .flatten()
                 .map(|entry| entry.file_name().to_string_lossy().into_owned())
                 .collect();
-            let help = match nearest(&written, names.iter().map(String::as_str)) {
+            let help = match near_miss(&written, names.iter().map(String::as_str)) {
                 Some(near) => format!("did you mean {near}?"),
                 None => "paths are relative to the project's root, the folder of .engine or .git"
                     .to_owned(),

@@ -19,7 +19,7 @@ use table::{TableError, Watch};
 
 use super::check::Problem;
 use super::{
-    Check, Context, InputPort, OutputPort, PortType, Resources, Step, StepError, StepKind,
+    Check, Context, InputPort, Ordered, OutputPort, PortType, Resources, Step, StepError, StepKind,
 };
 
 /// Reads rows from files: JSON, CSV, Parquet or text lines, gzip- or zstd-compressed or not, GitHub's and Jira's issues.
@@ -37,7 +37,9 @@ pub struct Load {
     /// Where the rows are.
     ///
     /// - `data/issues.jsonl`: a file, relative to the project's root, or a pattern such as `data/*.jsonl.gz`, whose files
-    ///   are read in the order of their names. Their content is part of the key.
+    ///   are read in the order of their names. `*` and `?` stand for characters within a name, `**/` for any folders; hidden
+    ///   files and folders, such as `.git`, are left out unless the pattern writes the dot. The files' content is part of the
+    ///   key.
     /// - `https://example.org/issues.csv`: a file on the web; see `blake3`.
     /// - `hf://datasets/OWNER/NAME/PATH@REVISION`: a file, or a pattern, of a dataset on the Hugging Face hub. Default of the
     ///   revision: main; a commit never changes.
@@ -94,7 +96,7 @@ pub struct Load {
 #[serde(untagged)]
 enum Columns {
     Names(Vec<String>),
-    Places(BTreeMap<String, String>),
+    Places(Ordered<String>),
 }
 
 /// What to do where a name tells no format.
@@ -106,7 +108,7 @@ fn row_bytes() -> usize {
 
 impl StepKind for Load {
     const OP: &'static str = "load";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 }
 
 impl Step for Load {
@@ -214,7 +216,7 @@ impl Load {
                 .collect(),
             Some(Columns::Places(places)) => places
                 .iter()
-                .map(|(name, place)| (name.clone(), place.clone()))
+                .map(|(name, place)| (name.to_owned(), place.clone()))
                 .collect(),
         };
         ReadOptions {

@@ -58,6 +58,18 @@ fn a_pattern_reads_its_files_in_order_and_a_column_names_them() {
 }
 
 #[test]
+fn a_pattern_does_not_look_into_hidden_folders() {
+    let trial = with_file(json!({ "source": "**/*.csv" }), "data/sub/1.csv", "a\n1\n");
+    for hidden in [".git/2.csv", "data/.engine/cache/3.csv", "data/.4.csv"] {
+        let path = trial.root().join(hidden);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, "a\n2\n").unwrap();
+    }
+    let files = trial.step().files(trial.root()).unwrap();
+    assert_eq!(files, [trial.root().join("data/sub/1.csv")]);
+}
+
+#[test]
 fn columns_are_picked_by_path_and_typed() {
     let parameters = json!({ "source": "a.jsonl", "types": { "n": "text" },
         "columns": { "who": "user.login", "tags": "labels[].name", "n": "number" } });

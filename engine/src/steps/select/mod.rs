@@ -15,7 +15,7 @@ use table::expr::{Expression, concat_text};
 use table::parquet_file::ParquetTableWriter;
 
 use super::words::{number, rows};
-use super::{Check, Context, InputPort, OutputPort, PortType, Step, StepError, StepKind};
+use super::{Check, Context, InputPort, Ordered, OutputPort, PortType, Step, StepError, StepKind};
 
 /// Makes columns, filters rows, chooses and renames columns.
 ///
@@ -32,12 +32,12 @@ use super::{Check, Context, InputPort, OutputPort, PortType, Step, StepError, St
 pub struct Select {
     /// New columns, each of texts of others joined: `text = { columns = ["title", "body"], separator = "\n\n" }`. Nulls
     /// and empty texts are left out together with their separator; where all are null, so is the text.
-    #[serde(default)]
-    concat: BTreeMap<String, Concat>,
+    #[serde(default, skip_serializing_if = "Ordered::is_empty")]
+    concat: Ordered<Concat>,
     /// New columns, each with its expression: `length = "words(text)"`. They see the columns of the input and of `concat`,
     /// not each other; one of an old name replaces it.
-    #[serde(default)]
-    derive: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Ordered::is_empty")]
+    derive: Ordered<String>,
     /// An expression that is true for the rows to keep. Default: all rows.
     #[serde(default)]
     filter: Option<String>,
@@ -69,7 +69,7 @@ fn blank() -> String {
 
 impl StepKind for Select {
     const OP: &'static str = "select";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 }
 
 impl Step for Select {
@@ -132,9 +132,8 @@ struct Stages<'a> {
 
 impl<'a> Stages<'a> {
     fn new(select: &'a Select) -> Result<Stages<'a>, StepError> {
-        let derive = |(name, text): (&'a String, &String)| {
-            Ok::<_, StepError>((name.as_str(), Expression::parse(text)?))
-        };
+        let derive =
+            |(name, text): (&'a str, &String)| Ok::<_, StepError>((name, Expression::parse(text)?));
         Ok(Stages {
             select,
             derive: select.derive.iter().map(derive).collect::<Result<_, _>>()?,
@@ -148,7 +147,7 @@ impl<'a> Stages<'a> {
 
     fn apply(&self, table: &Table) -> Result<Table, StepError> {
         let mut joined = table.clone();
-        for (name, concat) in &self.select.concat {
+        for (name, concat) in self.select.concat.iter() {
             // From `table`, so that joined columns do not see each other.
             let column = concat_text(table, &concat.columns, &concat.separator)?;
             joined = joined.with_column(name, column)?;

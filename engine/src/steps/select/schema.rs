@@ -29,19 +29,19 @@ pub(super) fn parse(select: &Select, check: &mut Check) -> Parsed {
     let derive = select
         .derive
         .iter()
-        .map(|(name, text)| (name.clone(), parse(&format!("derive.{name}"), text)))
+        .map(|(name, text)| (name.to_owned(), parse(&format!("derive.{name}"), text)))
         .collect();
     let filter = select.filter.as_ref().map(|text| parse("filter", text));
     if select.columns.is_some() && !select.drop.is_empty() {
         let message = "`columns` names what stays and `drop` what goes: one of them says it all";
         check.problem("drop", message, Some("take one of them away".to_owned()));
     }
-    for (name, concat) in &select.concat {
+    for (name, concat) in select.concat.iter() {
         if concat.columns.is_empty() {
             let message = format!("`{name}` joins no columns");
             check.problem(&format!("concat.{name}"), message, None);
         }
-        if select.derive.contains_key(name) {
+        if select.derive.contains(name) {
             let message = format!("`{name}` is made twice, by `concat` and by `derive`");
             check.problem(&format!("derive.{name}"), message, None);
         }
@@ -71,7 +71,7 @@ pub(super) fn follow(
 
 fn joined(select: &Select, input: &SchemaRef, check: &mut Check) -> SchemaRef {
     let mut fields = Vec::new();
-    for (name, concat) in &select.concat {
+    for (name, concat) in select.concat.iter() {
         let parameter = format!("concat.{name}.columns");
         for column in &concat.columns {
             match input.field_with_name(column) {

@@ -8,9 +8,9 @@ use table::Table;
 use text::{LabelSets, split};
 
 use super::{Method, Split};
-use crate::pipeline::mistake::nearest;
 use crate::steps::words::{first, number};
 use crate::steps::{Context, StepError};
+use table::near_miss;
 
 /// How many values of a column a message lists.
 const VALUES_LISTED: usize = 8;
@@ -24,8 +24,31 @@ impl Split {
         labels: Option<&LabelSets>,
         context: &Context<'_>,
     ) -> Result<Vec<Vec<usize>>, StepError> {
-        let shares = self.parts.shares();
-        let seed = context.seed;
+        if self.method == Method::Column {
+            let (column, values) = self.values(table, chosen)?;
+            return self.by_name(column, &values, context);
+        }
+        // Shared out in the order of their names, so that writing the parts in another order moves no row.
+        let (names, shares) = (self.parts.names(), self.parts.shares());
+        let mut order: Vec<usize> = (0..names.len()).collect();
+        order.sort_by_key(|&part| names[part]);
+        let sorted: Vec<f64> = order.iter().map(|&part| shares[part]).collect();
+        let rows = self.share_out(&sorted, table, chosen, labels, context.seed)?;
+        let mut parts = vec![Vec::new(); names.len()];
+        for (part, rows) in order.into_iter().zip(rows) {
+            parts[part] = rows;
+        }
+        Ok(parts)
+    }
+
+    fn share_out(
+        &self,
+        shares: &[f64],
+        table: &Table,
+        chosen: &[usize],
+        labels: Option<&LabelSets>,
+        seed: u64,
+    ) -> Result<Vec<Vec<usize>>, StepError> {
         let labels = || {
             labels.ok_or_else(|| {
                 StepError::new(format!(
@@ -34,27 +57,29 @@ impl Split {
                 ))
             })
         };
-        let by = || {
-            let column = self.by.as_deref().ok_or_else(|| {
-                StepError::new(format!("the method `{}` needs `by`", self.method.name()))
-            })?;
-            Ok::<_, StepError>((column, values(table, column, chosen)?))
-        };
         match self.method {
-            Method::Random => Ok(split::random(chosen.len(), &shares, seed)?),
-            Method::Stratified => Ok(split::stratified(labels()?, &shares, seed)?),
-            Method::Iterative => Ok(split::iterative(labels()?, &shares, seed)?),
+            Method::Stratified => Ok(split::stratified(labels()?, shares, seed)?),
+            Method::Iterative => Ok(split::iterative(labels()?, shares, seed)?),
             Method::Group => {
-                let (_, values) = by()?;
+                let (_, values) = self.values(table, chosen)?;
                 let groups = group_names(&values);
                 let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
-                Ok(split::by_group(&groups, &shares, seed)?)
+                Ok(split::by_group(&groups, shares, seed)?)
             }
-            Method::Column => {
-                let (column, values) = by()?;
-                self.by_name(column, &values, context)
-            }
+            Method::Random | Method::Column => Ok(split::random(chosen.len(), shares, seed)?),
         }
+    }
+
+    /// The column that `by` names, and its values.
+    fn values(
+        &self,
+        table: &Table,
+        chosen: &[usize],
+    ) -> Result<(&str, Vec<Option<String>>), StepError> {
+        let column = self.by.as_deref().ok_or_else(|| {
+            StepError::new(format!("the method `{}` needs `by`", self.method.name()))
+        })?;
+        Ok((column, values(table, column, chosen)?))
     }
 
     /// Every row to the part that its value names.
@@ -82,7 +107,7 @@ impl Split {
         };
         if let Some((name, _)) = names.iter().zip(&parts).find(|(_, rows)| rows.is_empty()) {
             let error = StepError::new(format!("no row holds `{name}` in the column `{column}`"));
-            return Err(match nearest(name, others.keys().copied()) {
+            return Err(match near_miss(name, others.keys().copied()) {
                 Some(near) => error.help(format!("did you mean `{near}`?")),
                 None => error.help(format!("other values in it: {}", listed())),
             });

@@ -6,8 +6,6 @@
 mod divide;
 mod shares;
 
-use std::collections::BTreeMap;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use table::Table;
@@ -15,7 +13,7 @@ use text::LabelSets;
 
 use super::words::{number, rows};
 use super::{
-    Check, ColumnType, Context, InputPort, OutputPort, PortType, Step, StepError, StepKind,
+    Check, ColumnType, Context, InputPort, Ordered, OutputPort, PortType, Step, StepError, StepKind,
 };
 
 /// The port of the rows without a label.
@@ -33,7 +31,8 @@ pub struct Split {
     /// How the rows are divided.
     method: Method,
     /// The parts and their shares of the rows, which sum to 1: `{ train = 0.5, valid = 0.25, test = 0.25 }`. The order in
-    /// which they are written means nothing. For the method `column`, their names: `["train", "valid", "test"]`.
+    /// which they are written is that of ports and tables, and moves no row. For the method `column`, their names:
+    /// `["train", "valid", "test"]`.
     parts: Parts,
     /// The column with the labels: a list of texts a row, or one text a row. The methods `stratified` and `iterative` need
     /// it.
@@ -77,14 +76,14 @@ impl Method {
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 enum Parts {
-    Shares(BTreeMap<String, f64>),
+    Shares(Ordered<f64>),
     Names(Vec<String>),
 }
 
 impl Parts {
     fn names(&self) -> Vec<&str> {
         match self {
-            Parts::Shares(shares) => shares.keys().map(String::as_str).collect(),
+            Parts::Shares(shares) => shares.names().collect(),
             Parts::Names(names) => names.iter().map(String::as_str).collect(),
         }
     }
@@ -99,7 +98,7 @@ impl Parts {
 
 impl StepKind for Split {
     const OP: &'static str = "split";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 }
 
 impl Step for Split {

@@ -3,8 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::super::{Check, Context, InputPort, OutputPort, Step, StepError, StepKind};
+use super::super::{Context, InputPort, StepError};
+use super::Method;
 use super::examples::Examples;
+use super::linear::{self, TrainingSet};
 
 /// Trains logistic regression with an L2 penalty, `1/2 |w|^2 + C * sum of losses`, the intercept unpenalised: each label
 /// against the rest, or one softmax over the classes.
@@ -14,8 +16,6 @@ use super::examples::Examples;
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LogisticRegression {
-    #[serde(flatten)]
-    examples: Examples,
     /// The inverse strength of the penalty, above 0: the larger, the closer the model follows its training rows.
     #[serde(default = "one", rename = "C")]
     #[schemars(extend("exclusiveMinimum" = 0))]
@@ -63,27 +63,16 @@ fn yes() -> bool {
     true
 }
 
-impl StepKind for LogisticRegression {
-    const OP: &'static str = "train";
-    const METHOD: Option<&'static str> = Some("logistic_regression");
+impl Method for LogisticRegression {
+    const NAME: &'static str = "logistic_regression";
     const VERSION: u32 = 1;
-}
 
-impl Step for LogisticRegression {
     fn inputs(&self) -> Vec<InputPort> {
-        Examples::inputs()
+        linear::inputs()
     }
 
-    fn outputs(&self) -> Vec<OutputPort> {
-        Examples::outputs()
-    }
-
-    fn check(&self, check: &mut Check) {
-        self.examples.check(check);
-    }
-
-    fn run(&self, context: &Context<'_>) -> Result<(), StepError> {
-        let set = self.examples.read(context)?;
+    fn train(&self, examples: &Examples, context: &Context<'_>) -> Result<(), StepError> {
+        let set = TrainingSet::read(examples, context)?;
         let method = text::logistic_regression::LogisticRegression {
             c: self.c,
             class_weight: match self.class_weight {
@@ -95,7 +84,7 @@ impl Step for LogisticRegression {
             max_iterations: self.max_iter,
         };
         let fit = method.fit(&set.x, &set.labels, set.task, &context.workers())?;
-        set.save("logistic_regression", &fit.model, context)?;
+        set.save(Self::NAME, &fit.model, context)?;
         if !fit.unconverged.is_empty() {
             let names: Vec<&str> = fit
                 .unconverged

@@ -3,8 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::super::{Check, Context, InputPort, OutputPort, Step, StepError, StepKind};
+use super::super::{Context, InputPort, StepError};
+use super::Method;
 use super::examples::Examples;
+use super::linear::{self, TrainingSet};
 
 /// Trains multinomial naive Bayes (Manning, Raghavan and Schütze 2008, section 13.2): each label against the rest, or one
 /// class of several.
@@ -14,8 +16,6 @@ use super::examples::Examples;
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NaiveBayes {
-    #[serde(flatten)]
-    examples: Examples,
     /// What is added to the count of every term in every class, above 0.
     #[serde(default = "one")]
     #[schemars(extend("exclusiveMinimum" = 0))]
@@ -33,32 +33,21 @@ fn yes() -> bool {
     true
 }
 
-impl StepKind for NaiveBayes {
-    const OP: &'static str = "train";
-    const METHOD: Option<&'static str> = Some("naive_bayes");
+impl Method for NaiveBayes {
+    const NAME: &'static str = "naive_bayes";
     const VERSION: u32 = 1;
-}
 
-impl Step for NaiveBayes {
     fn inputs(&self) -> Vec<InputPort> {
-        Examples::inputs()
+        linear::inputs()
     }
 
-    fn outputs(&self) -> Vec<OutputPort> {
-        Examples::outputs()
-    }
-
-    fn check(&self, check: &mut Check) {
-        self.examples.check(check);
-    }
-
-    fn run(&self, context: &Context<'_>) -> Result<(), StepError> {
-        let set = self.examples.read(context)?;
+    fn train(&self, examples: &Examples, context: &Context<'_>) -> Result<(), StepError> {
+        let set = TrainingSet::read(examples, context)?;
         let method = text::naive_bayes::NaiveBayes {
             alpha: self.alpha,
             fit_prior: self.fit_prior,
         };
         let model = method.fit(&set.x, &set.labels, set.task, &context.workers())?;
-        set.save("naive_bayes", &model, context)
+        set.save(Self::NAME, &model, context)
     }
 }

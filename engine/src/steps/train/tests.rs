@@ -3,8 +3,10 @@ use std::path::Path;
 use serde_json::{Value as Json, json};
 use table::Table;
 
-use super::{LogisticRegression, NaiveBayes};
-use crate::steps::StepKind;
+use super::examples::Examples;
+use super::logistic_regression::LogisticRegression;
+use super::naive_bayes::NaiveBayes;
+use super::{Method, Train};
 use crate::steps::testing::{Outcome, Trial, labelled};
 use crate::steps::vectorize::Vectorize;
 
@@ -22,15 +24,15 @@ fn vectorizer(table: &Table) -> Outcome {
     Trial::new::<Vectorize>(json!({})).input("fit", table).run()
 }
 
-fn trial<K: StepKind>(parameters: Json, table: &Table, vectorizer: &Path) -> Trial {
-    Trial::new::<K>(parameters)
+fn trial<M: Method>(parameters: Json, table: &Table, vectorizer: &Path) -> Trial {
+    Trial::new::<Train<M>>(parameters)
         .input("train", table)
         .artifact("vectorizer", vectorizer, &[])
 }
 
-fn train<K: StepKind>(parameters: Json, table: &Table) -> Outcome {
+fn train<M: Method>(parameters: Json, table: &Table) -> Outcome {
     let vectorizer = vectorizer(&issues());
-    trial::<K>(parameters, table, &vectorizer.path("vectorizer")).run()
+    trial::<M>(parameters, table, &vectorizer.path("vectorizer")).run()
 }
 
 fn config(outcome: &Outcome) -> Json {
@@ -134,4 +136,48 @@ fn labels_that_did_not_converge_are_said() {
         "{:?}",
         outcome.notes
     );
+}
+
+#[test]
+fn a_key_that_neither_the_rows_nor_the_method_know_is_refused() {
+    let refused = |parameters: Json| {
+        serde_json::from_value::<Train<NaiveBayes>>(parameters)
+            .unwrap_err()
+            .to_string()
+    };
+    assert_eq!(
+        refused(json!({ "text": "body", "alhpa": 0.5 })),
+        "unknown field `alhpa`, expected `alpha` or `fit_prior`"
+    );
+    assert_eq!(
+        refused(json!({ "C": 1.0 })),
+        "unknown field `C`, expected `alpha` or `fit_prior`"
+    );
+    assert!(refused(json!({ "text": 1 })).contains("expected a string"));
+}
+
+#[test]
+fn keys_of_the_rows_are_known_and_shared_with_no_method() {
+    let properties = |schema: schemars::Schema| -> Vec<String> {
+        let properties = schema.get("properties").unwrap().as_object().unwrap();
+        properties.keys().cloned().collect()
+    };
+    assert_eq!(
+        properties(schemars::schema_for!(Examples)),
+        Examples::FIELDS
+    );
+    assert_eq!(
+        properties(schemars::schema_for!(Train<NaiveBayes>)),
+        ["text", "labels", "task", "label_set", "alpha", "fit_prior"]
+    );
+}
+
+#[test]
+fn parameters_in_their_canonical_form_give_the_same_step() {
+    let step: Train<LogisticRegression> =
+        serde_json::from_value(json!({ "C": 10.0, "label_set": ["bug"] })).unwrap();
+    let canonical = serde_json::to_value(&step).unwrap();
+    assert_eq!(canonical["text"], "text");
+    let again: Train<LogisticRegression> = serde_json::from_value(canonical.clone()).unwrap();
+    assert_eq!(serde_json::to_value(&again).unwrap(), canonical);
 }

@@ -86,3 +86,9 @@ pub fn assert_close(found: &Tensor, expected: &[f32], tolerance: f32, what: &str
         );
     }
 }
+
+/// The mean cross entropy of `[texts, labels]` and `[texts]`.
+pub fn cross_entropy(logits: &Tensor, targets: &Tensor) -> tensor::Result<Tensor> {
+    let logarithms = logits.log_softmax(1)?;
+    logarithms.gather(1, &targets.unsqueeze(1)?)?.mean_all()?.affine(-1.0, 0.0)
+}

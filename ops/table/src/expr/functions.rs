@@ -5,8 +5,8 @@ use regex::Regex;
 
 use super::Fault;
 use super::check::Type;
-use super::eval::{Values, Vector, pick};
 use super::parse::{Literal, Syntax, SyntaxKind};
+use super::vector::{Values, Vector, pick};
 
 /// A function that expressions can call.
 #[derive(Debug, PartialEq, Eq)]

@@ -26,6 +26,7 @@ mod eval;
 mod functions;
 mod lex;
 mod parse;
+mod vector;
 
 use std::ops::Range;
 use std::sync::Arc;

@@ -3,8 +3,10 @@
 //! - `write`: a streaming writer; the same rows give the same bytes, whatever batches they come in
 //!   and however many threads encode them.
 //! - `read`: whole files, chosen columns, heads and schemas.
+//! - `guard`: what becomes of the Parquet library's errors and panics.
 //! - `normal`: the types of foreign files brought to the few that the engine uses.
 
+mod guard;
 mod normal;
 mod read;
 mod write;

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch};
-use arrow_cast::CastOptions;
-use arrow_cast::cast::cast_with_options;
-use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
 use crate::columns::string_list_type;
+use crate::convert::convert;
 
 /// The type that a column of type `found` is read as: every text type as `Utf8`, every integer as
 /// `Int64`, every other number as `Float64`, dates and times as ISO 8601 text, lists with 32-bit
@@ -85,30 +84,21 @@ pub(crate) fn normal_schema(schema: &Schema) -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
-/// The batch with its columns cast to `schema`, which is the [`normal_schema`] of its own.
+/// The batch with its columns as `schema`, which is the [`normal_schema`] of its own, has them.
 ///
 /// # Errors
-/// Where a value does not fit, such as an unsigned integer past the signed 64 bits.
-pub(crate) fn normal_batch(
-    schema: &SchemaRef,
-    batch: &RecordBatch,
-) -> Result<RecordBatch, ArrowError> {
-    let options = CastOptions {
-        safe: false,
-        ..CastOptions::default()
-    };
+/// Where a value has no counterpart, such as an unsigned integer past the signed 64 bits.
+pub(crate) fn normal_batch(schema: &SchemaRef, batch: &RecordBatch) -> Result<RecordBatch, String> {
     let columns = batch
         .columns()
         .iter()
         .zip(schema.fields())
         .map(|(column, field)| {
-            if column.data_type() == field.data_type() {
-                Ok(Arc::clone(column))
-            } else {
-                cast_with_options(column, field.data_type(), &options)
-            }
+            convert(column, field.data_type())
+                .map_err(|reason| format!("its column `{}`: {reason}", field.name()))
         })
         .collect::<Result<Vec<ArrayRef>, _>>()?;
     let options = arrow_array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)
+        .map_err(|error| error.to_string())
 }

@@ -1,18 +1,19 @@
 //! Reading Parquet files: all, some columns, the head, the schema.
 
 use std::fs::File;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
+use arrow_schema::{ArrowError, SchemaRef};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
+use super::guard::{damaged, guarded};
 use super::{normal_batch, normal_schema};
+use crate::batch::{column_index, plain_schema};
 use crate::error::{Result, TableError};
-use crate::table::{Table, column_index, plain_schema};
+use crate::table::Table;
 
 /// Rows of a batch read; a batch of long texts stays within tens of megabytes.
 const BATCH_ROWS: usize = 8_192;
@@ -73,7 +74,7 @@ impl ParquetFile {
         let builder = guarded(path, || ParquetRecordBatchReaderBuilder::try_new(file))?;
         let schema = plain_schema(&normal_schema(builder.schema()))?;
         let rows = usize::try_from(builder.metadata().file_metadata().num_rows())
-            .map_err(|_| corrupt(path, "its footer states a negative number of rows"))?;
+            .map_err(|_| damaged(path, "its footer states a negative number of rows"))?;
         Ok(Self {
             path: path.to_owned(),
             builder,
@@ -141,34 +142,24 @@ impl Iterator for BatchReader {
         let reader = &mut self.reader;
         let order = self.order.as_deref();
         let schema = &self.schema;
-        guarded(&self.path, || {
+        let batch = guarded(&self.path, || {
             let Some(batch) = reader.next().transpose()? else {
-                return Ok(None);
+                return Ok::<_, ArrowError>(None);
             };
             let batch = match order {
                 Some(order) => batch.project(order)?,
                 None => batch,
             };
-            normal_batch(schema, &batch).map(Some)
-        })
-        .transpose()
-    }
-}
-
-/// Runs a call into the Parquet library, which trusts a file's numbers in places and may panic
-/// where they lie: both its errors and such a panic become the message that the file is corrupt.
-fn guarded<T, E: std::fmt::Display>(path: &Path, call: impl FnOnce() -> Result<T, E>) -> Result<T> {
-    match catch_unwind(AssertUnwindSafe(call)) {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(corrupt(path, &error.to_string())),
-        Err(_) => Err(corrupt(path, "its contents contradict its footer")),
-    }
-}
-
-fn corrupt(path: &Path, reason: &str) -> TableError {
-    TableError::Parquet {
-        action: "read",
-        path: path.to_owned(),
-        reason: format!("{reason}; it may be damaged or another kind of file"),
+            Ok(Some(normal_batch(schema, &batch)))
+        });
+        let unfit = |reason: String| TableError::Parquet {
+            action: "read",
+            path: self.path.clone(),
+            reason: format!("{reason}; to read the rest, name the other columns"),
+        };
+        batch
+            .map(|batch| batch.map(|batch| batch.map_err(unfit)))
+            .transpose()
+            .map(|batch| batch.flatten())
     }
 }

@@ -24,8 +24,9 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
 
+use crate::batch::{plain_schema, with_schema};
 use crate::error::{Result, TableError};
-use crate::table::{Table, plain_schema, with_schema};
+use crate::table::Table;
 
 const GROUP_ROWS: usize = 65_536;
 const GROUP_BYTES: usize = 16 << 20;

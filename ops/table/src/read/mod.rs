@@ -97,7 +97,7 @@ pub fn read(
         }),
         None => Err(TableError::File {
             path: files[0].path.clone(),
-            reason: "it changed while it was read".into(),
+            reason: "it changed while it was read; read it again when nobody writes to it".into(),
         }),
     }
 }

@@ -124,13 +124,13 @@ fn take_header(
     let (header, end) = csv::header(valid, delimiter).ok_or_else(|| {
         not(
             &file.path,
-            "a quote is opened in the header and never closed",
+            "a quote is opened in the header and never closed; close it, or write it twice where it is a plain character",
         )
     })?;
     if end == START_BYTES {
         return Err(not(
             &file.path,
-            "the first line, which is the header, is longer than 256 KiB",
+            "the first line, which is the header, is longer than 256 KiB; is it CSV at all, and is its first line the header?",
         ));
     }
     *skipped = count_lines(&start[..end]);

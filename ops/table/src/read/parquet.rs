@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, StringArray};
-use arrow_cast::CastOptions;
-use arrow_cast::cast::cast_with_options;
+use arrow_array::{ArrayRef, StringArray, new_null_array};
 use arrow_schema::{DataType, Field, Schema};
 
 use super::columns::Kind;
@@ -12,10 +10,11 @@ use super::options::ReadOptions;
 use super::plan::LocalFile;
 use super::report::LoadReport;
 use super::sink::Sink;
-use crate::concat::{fitted, widened};
+use crate::batch::record_batch;
+use crate::concat::widened;
+use crate::convert::convert;
 use crate::error::{Result, TableError, type_name};
 use crate::parquet_file::ParquetFile;
-use crate::table::record_batch;
 use crate::watch::{Progress, Watch};
 
 /// Reads Parquet files into a sink. Columns of several files are matched by name and widened;
@@ -36,7 +35,7 @@ pub(super) fn read(
         let opened = ParquetFile::open(&file.path)?;
         if picks {
             for (_, from) in &options.columns {
-                crate::table::column_index(&opened.schema, from)?;
+                crate::batch::column_index(&opened.schema, from)?;
             }
         }
         for field in opened.schema.fields() {
@@ -78,7 +77,7 @@ pub(super) fn read(
     if let Some(file) = &options.file_column {
         fields.push(Field::new(file, DataType::Utf8, true));
     }
-    let schema = crate::table::plain_schema(&Arc::new(Schema::new(fields)))?;
+    let schema = crate::batch::plain_schema(&Arc::new(Schema::new(fields)))?;
     sink.start(&schema)?;
 
     let mut report = LoadReport::default();
@@ -99,10 +98,7 @@ pub(super) fn read(
             let rows = batch.num_rows();
             let mut arrays = columns
                 .iter()
-                .map(|(name, from, held)| {
-                    let column = fitted_or_bad(file, &batch, from, name, held)?;
-                    Ok(column)
-                })
+                .map(|(name, from, held)| fitted(file, &batch, from, name, held))
                 .collect::<Result<Vec<ArrayRef>>>()?;
             if options.file_column.is_some() {
                 arrays.push(Arc::new(StringArray::from_iter_values(
@@ -123,25 +119,21 @@ pub(super) fn read(
     Ok(report)
 }
 
-fn fitted_or_bad(
+/// The column found under `from`, as one of type `held` called `name`.
+fn fitted(
     file: &LocalFile,
     batch: &arrow_array::RecordBatch,
     from: &str,
     name: &str,
     held: &DataType,
 ) -> Result<ArrayRef> {
-    let column = match batch.column_by_name(from) {
-        Some(column) if column.data_type() != held => column,
-        _ => return fitted(batch, from, held),
+    let Some(column) = batch.column_by_name(from) else {
+        return Ok(new_null_array(held, batch.num_rows()));
     };
-    let strict = CastOptions {
-        safe: false,
-        ..CastOptions::default()
-    };
-    cast_with_options(column, held, &strict).map_err(|error| TableError::File {
+    convert(column, held).map_err(|reason| TableError::File {
         path: file.path.clone(),
         reason: format!(
-            "the column `{name}` cannot be read as {}: {error}",
+            "the column `{name}` cannot be read as {}: {reason}",
             type_name(held)
         ),
     })

@@ -9,12 +9,14 @@ use arrow_schema::SchemaRef;
 use super::columns::{Builder, Column};
 use super::csv::{self, Header, Mapping};
 use super::cut::{Chunk, count_lines};
-use super::json::rows::{Filler, Learner, Refusal, Walker};
+use super::json::fill::Filler;
+use super::json::learn::Learner;
+use super::json::walk::{Refusal, Walker};
 use super::options::ReadOptions;
 use super::plan::Plan;
 use super::report::LoadReport;
+use crate::batch::record_batch;
 use crate::error::{Result, TableError};
-use crate::table::record_batch;
 
 /// How a file's rows are written.
 #[derive(Clone)]

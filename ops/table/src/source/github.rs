@@ -12,10 +12,9 @@ use ureq::Body;
 use ureq::http::Response;
 
 use super::address::GithubAddress;
-use super::http::{
-    Client, Failure, digest, failed, header, jitter, same_server, with_retries, write_json,
-    write_whole,
-};
+use super::files::{digest, write_json, write_whole};
+use super::http::{Client, failed, header, same_server};
+use super::retry::{Failure, jitter, with_retries};
 use super::{FetchOptions, Fetched, Provenance};
 use crate::error::{Result, TableError};
 use crate::read::LocalFile;

@@ -1,7 +1,8 @@
 //! Local paths and globs.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use super::glob;
 use super::{Fetched, Provenance};
 use crate::error::{Result, TableError};
 use crate::read::LocalFile;
@@ -10,8 +11,7 @@ use crate::read::LocalFile;
 /// taken before the name is read as a glob.
 pub(super) fn find(pattern: &str, base: &Path) -> Result<Fetched> {
     let whole = base.join(pattern);
-    let is_glob = pattern.contains(['*', '?', '[']);
-    let paths = if whole.exists() || !is_glob {
+    let paths = if whole.exists() || !glob::is_pattern(pattern) {
         std::fs::metadata(&whole).map_err(TableError::io("open", &whole))?;
         vec![(whole, pattern.to_owned())]
     } else {
@@ -34,46 +34,26 @@ pub(super) fn find(pattern: &str, base: &Path) -> Result<Fetched> {
     Ok(fetched)
 }
 
-/// The files that match a glob, and their names in its terms.
-fn matches(pattern: &str, base: &Path) -> Result<Vec<(std::path::PathBuf, String)>> {
-    let wrong = |reason: String| TableError::Address {
-        address: pattern.to_owned(),
-        reason,
-    };
-    let base_text = base
-        .to_str()
-        .ok_or_else(|| wrong("the folder it starts from is not named in UTF-8".into()))?;
-    let is_absolute = Path::new(pattern).is_absolute();
-    let whole = if is_absolute || base_text.is_empty() {
-        pattern.to_owned()
-    } else {
-        // The base is a folder's name, whatever characters it has.
-        format!("{}/{pattern}", glob::Pattern::escape(base_text))
-    };
-    let found = glob::glob(&whole).map_err(|error| wrong(format!("it is no glob: {error}")))?;
-    let mut paths = Vec::new();
-    for entry in found {
-        let path = entry.map_err(|error| {
-            let path = error.path().to_owned();
-            TableError::io("look into", path)(error.into())
-        })?;
-        if path.is_file() {
-            let name = if is_absolute {
-                path.display().to_string()
-            } else {
-                path.strip_prefix(base)
-                    .unwrap_or(&path)
-                    .display()
-                    .to_string()
-            };
-            paths.push((path, name));
-        }
+/// The files that match a pattern, and their names in its terms.
+fn matches(pattern: &str, base: &Path) -> Result<Vec<(PathBuf, String)>> {
+    let found = glob::files(pattern, base)?;
+    if found.is_empty() {
+        return Err(TableError::Address {
+            address: pattern.to_owned(),
+            reason: format!("no file in {} matches", base.display()),
+        });
     }
-    if paths.is_empty() {
-        return Err(wrong(format!("no file in {} matches", base.display())));
-    }
-    paths.sort();
-    Ok(paths)
+    let named = |path: PathBuf| {
+        // What a pattern that begins at the root finds is not below the base.
+        let below = if Path::new(pattern).is_absolute() {
+            path.as_path()
+        } else {
+            path.strip_prefix(base).unwrap_or(&path)
+        };
+        let name = below.display().to_string();
+        (path, name)
+    };
+    Ok(found.into_iter().map(named).collect())
 }
 
 #[cfg(test)]

@@ -5,15 +5,21 @@
 //!
 //! - `address`: the addresses.
 //! - `local`: paths and globs.
-//! - `http`: requests, retries and resumable downloads.
+//! - `glob`: the files that a glob finds.
+//! - `http`: requests; `retry`: faults that may pass; `files`: files written whole.
+//! - `download`: files from web addresses, resumable.
 //! - `hub`: files of datasets on the Hugging Face hub, through its cache.
 //! - `github`: issues through GitHub's REST API, page by page.
 
 mod address;
+mod download;
+mod files;
 mod github;
+mod glob;
 mod http;
 mod hub;
 mod local;
+mod retry;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -152,7 +158,7 @@ pub fn fetch(
 ) -> Result<Fetched> {
     match source {
         Source::Local { pattern } => local::find(pattern, &options.base),
-        Source::Http { url } => http::fetch(url, options, folder, watch),
+        Source::Http { url } => download::fetch(url, options, folder, watch),
         Source::Hub(address) => hub::fetch(address, options, watch),
         Source::Github(address) => github::fetch(address, options, folder, watch),
     }

@@ -7,6 +7,7 @@ pub mod math;
 pub(crate) mod order;
 pub(crate) mod random;
 pub(crate) mod reduce;
+mod report;
 pub(crate) mod rows;
 pub mod simd;
 pub mod threads;
@@ -15,6 +16,7 @@ mod walk;
 use std::sync::Arc;
 
 pub use buffer::{Buffer, Pool};
+pub use report::{CpuReport, report};
 pub use threads::Threads;
 pub(crate) use walk::{Walk, zip_row};
 

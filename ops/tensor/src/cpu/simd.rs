@@ -5,6 +5,7 @@
 //! same where the kernel itself has parameters that are types, such as the operation of an elementwise kernel.
 //! Reductions add in [`LANES`] fixed lanes, so every instruction set gives the same order of sums.
 
+use std::fmt;
 use std::sync::OnceLock;
 
 /// The number of partial results of a reduction, on whatever processor.
@@ -75,6 +76,17 @@ impl Isa for Avx512 {
     #[inline(always)]
     fn mul_add(a: f32, b: f32, c: f32) -> f32 {
         a.mul_add(b, c)
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Baseline if cfg!(target_arch = "aarch64") => "NEON",
+            Self::Baseline => "baseline",
+            Self::Avx2 => "AVX2",
+            Self::Avx512 => "AVX-512",
+        })
     }
 }
 

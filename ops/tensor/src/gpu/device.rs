@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use super::adapters::{Adapter, AdapterLimits, adapters, found, ready};
 use super::batch::Batch;
@@ -11,6 +11,7 @@ use super::faults::Faults;
 use super::indices::IndexNote;
 use super::kernel::Pipelines;
 use super::pool::Pool;
+use super::tiles::{CLASSES, Tile, default_tiles};
 use crate::{Result, TensorError};
 
 /// An open graphics adapter: its queue, its memory and its compiled kernels. All calls may come from any thread; what they
@@ -27,6 +28,8 @@ pub struct Gpu {
     pub(super) pipelines: Pipelines,
     pub(super) batch: Mutex<Batch>,
     pub(super) index_note: IndexNote,
+    /// The tile of each class of matrix products.
+    pub(super) tiles: RwLock<[Tile; CLASSES]>,
 }
 
 /// What is requested where the adapter has it.
@@ -107,6 +110,7 @@ impl Gpu {
             batch: Mutex::new(Batch::new(&device, &pipelines.params)),
             index_note: IndexNote::default(),
             pipelines,
+            tiles: RwLock::new(default_tiles(adapter)),
             limits,
             device,
             queue,

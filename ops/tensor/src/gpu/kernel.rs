@@ -7,10 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::device::Gpu;
 use super::launch::{Access, PARAM_SLOT_BYTES};
+use super::source::expand;
 use crate::{Result, TensorError};
-
-/// What every source may use; see the file.
-const PRELUDE: &str = include_str!("../../../../shaders/prelude.wgsl");
 
 /// A compute shader: one entry point of a file in `shaders/`.
 ///
@@ -20,7 +18,8 @@ const PRELUDE: &str = include_str!("../../../../shaders/prelude.wgsl");
 pub struct Kernel {
     /// Named in errors and in graphics debuggers.
     pub label: &'static str,
-    /// The WGSL, by `include_str!`. `shaders/prelude.wgsl` is put in front; `{{NAME}}` is replaced by the define of that name.
+    /// The WGSL, by `include_str!`. `shaders/prelude.wgsl` is put in front; `{{NAME}}` and
+    /// `#if NAME` refer to the defines of the launch.
     pub source: &'static str,
     /// The name of the entry point.
     pub entry: &'static str,
@@ -240,29 +239,4 @@ fn bindings_layout(device: &wgpu::Device, accesses: &[Access]) -> wgpu::BindGrou
         label: Some("bindings"),
         entries: &entries,
     })
-}
-
-/// The whole WGSL: `enable` lines first, where the language wants them, then the prelude, then the rest.
-fn expand(source: &str, defines: &[(&str, String)]) -> std::result::Result<String, String> {
-    let mut text = source.to_owned();
-    for (name, value) in defines {
-        text = text.replace(&format!("{{{{{name}}}}}"), value);
-    }
-    if let Some(start) = text.find("{{") {
-        let name: String = text[start + 2..]
-            .chars()
-            .take_while(|&letter| letter != '}')
-            .collect();
-        return Err(format!(
-            "the source has {{{{{name}}}}}, which the launch does not define"
-        ));
-    }
-    let (enables, rest): (Vec<&str>, Vec<&str>) = text
-        .lines()
-        .partition(|line| line.trim_start().starts_with("enable "));
-    Ok(format!(
-        "{}\n{PRELUDE}\n{}\n",
-        enables.join("\n"),
-        rest.join("\n")
-    ))
 }

@@ -89,7 +89,7 @@ impl Gpu {
     /// Records one execution of a kernel over `workgroups` groups; a grid of 0 groups does nothing.
     ///
     /// In the shader, group 0 holds the bindings in their order, `param(i)` and `param_f32(i)` read `params`, and
-    /// `workgroup(wid, nwg)` gives the place in the grid, which past the adapter's limit is folded: see the prelude.
+    /// `grid_place(wid, nwg)` gives the place in the grid, which past the adapter's limit is folded: see the prelude.
     ///
     /// # Errors
     /// If the kernel does not compile, a binding does not fit its buffer, the alignment or the adapter's limit, a buffer is

@@ -12,10 +12,13 @@ mod faults;
 mod indices;
 mod kernel;
 mod launch;
+mod matmul;
 mod pool;
-#[allow(missing_docs)]
-mod product;
+mod report;
+mod source;
+mod tiles;
 mod transfer;
+mod tuning;
 
 pub use adapters::{Adapter, AdapterKind, AdapterLimits, adapters};
 pub use buffer::{GpuBuffer, MemoryUse};
@@ -24,4 +27,5 @@ pub use device::Gpu;
 pub(crate) use indices::noted;
 pub use kernel::Kernel;
 pub use launch::{Access, Binding, MAX_PARAMS};
-pub use product::{MatrixView, Product};
+pub use matmul::{FloatType, Matmul, MatrixView};
+pub use report::{AdapterRates, AdapterReport, report};

@@ -7,7 +7,7 @@ use super::unary_gradient::UnaryGradient;
 use crate::autograd::{self, Pass};
 use crate::cpu::Cpu;
 use crate::cpu::gemm::{Activation, Epilogue, Matrix, MatrixMut, PackedB, Precision, gemm};
-use crate::gpu::{Gpu, MatrixView, Product};
+use crate::gpu::{self, FloatType, Gpu, MatrixView};
 use crate::op::{
     CpuInput, CpuOutput, Gradients, GpuInput, GpuOutput, Keeps, Op, Spec, Specs, apply, apply_one,
 };
@@ -65,8 +65,9 @@ fn view<'a>(input: &GpuInput<'a>) -> MatrixView<'a> {
     } = input.layout;
     MatrixView {
         buffer: input.buffer,
+        float: FloatType::F32,
         offset: *offset,
-        batch_stride: if shape[0] == 1 { 0 } else { strides[0] },
+        batch_strides: [0, if shape[0] == 1 { 0 } else { strides[0] }],
         row_stride: strides[1],
         column_stride: strides[2],
     }
@@ -141,14 +142,19 @@ impl Op for Matmul {
 
     fn gpu(&self, gpu: &Gpu, inputs: &[GpuInput<'_>], outputs: &[GpuOutput<'_>]) -> Result<()> {
         let shape = outputs[0].shape;
-        gpu.matmul(&Product {
-            sizes: [shape[0], shape[1], shape[2], inputs[0].layout.shape[2]],
-            a: view(&inputs[0]),
-            b: view(&inputs[1]),
-            bias: inputs.get(2).map(|bias| (bias.buffer, bias.layout.offset)),
+        let (batch, m, n) = (shape[0], shape[1], shape[2]);
+        let bias = inputs.get(2);
+        gpu.matmul(&gpu::Matmul {
+            bias: bias.map(|bias| (bias.buffer, FloatType::F32, bias.layout.offset)),
             activation: self.activation,
-            c: outputs[0].buffer,
-            argument: outputs.get(1).map(|argument| argument.buffer),
+            pre_activation: outputs.get(1).map(|argument| (argument.buffer, 0)),
+            ..gpu::Matmul::new(
+                [1, batch],
+                [m, n, inputs[0].layout.shape[2]],
+                view(&inputs[0]),
+                view(&inputs[1]),
+                MatrixView::dense(outputs[0].buffer, FloatType::F32, batch, m, n),
+            )
         })
     }
 

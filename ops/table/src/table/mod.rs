@@ -1,22 +1,21 @@
 //! The table: a schema and record batches.
+//!
+//! - `rows`: some of its rows.
+
+mod rows;
 
 use std::sync::Arc;
 
 use arrow_array::{
-    Array, ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, RecordBatchOptions,
-    StringArray, UInt32Array, cast::AsArray, new_empty_array,
+    Array, ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray,
+    cast::AsArray, new_empty_array,
 };
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use arrow_select::concat::concat as concat_arrays;
-use arrow_select::filter::filter_record_batch;
-use arrow_select::interleave::interleave_record_batch;
 
+use crate::batch::{column_index, plain_schema, record_batch, with_schema};
 use crate::columns::StringLists;
 use crate::error::{Result, TableError, type_name};
-
-/// Rows of the batches that [`Table::take`] makes; small enough that 32-bit text offsets hold
-/// even where every row has 100 kB of text.
-const TAKE_ROWS: usize = 16_384;
 
 /// Named columns of equal length, kept as a schema and one or more record batches.
 ///
@@ -226,102 +225,6 @@ impl Table {
         }
     }
 
-    /// The rows at `indices`, in that order; an index may occur more than once.
-    ///
-    /// # Errors
-    /// Where an index is past the last row.
-    pub fn take(&self, indices: &[usize]) -> Result<Self> {
-        if let Some(&found) = indices.iter().find(|&&index| index >= self.rows) {
-            return Err(TableError::RowIndex {
-                what: "row index",
-                found,
-                rows: self.rows,
-            });
-        }
-        let mut starts = Vec::with_capacity(self.batches.len());
-        let mut start = 0;
-        for batch in &self.batches {
-            starts.push(start);
-            start += batch.num_rows();
-        }
-        let sources: Vec<&RecordBatch> = self.batches.iter().collect();
-        let mut taken = Vec::with_capacity(indices.len().div_ceil(TAKE_ROWS));
-        for part in indices.chunks(TAKE_ROWS) {
-            let batch = if let [only] = sources.as_slice()
-                && u32::try_from(self.rows).is_ok()
-            {
-                let rows = UInt32Array::from_iter_values(part.iter().map(|&row| row as u32));
-                arrow_select::take::take_record_batch(only, &rows)
-            } else {
-                let places: Vec<(usize, usize)> = part
-                    .iter()
-                    .map(|&row| {
-                        let batch = starts.partition_point(|&start| start <= row) - 1;
-                        (batch, row - starts[batch])
-                    })
-                    .collect();
-                interleave_record_batch(&sources, &places)
-            };
-            taken.push(batch.map_err(TableError::arrow("take rows"))?);
-        }
-        Self::new(Arc::clone(&self.schema), taken)
-    }
-
-    /// The rows where `mask` is true; null counts as false.
-    ///
-    /// # Errors
-    /// Where the mask has another length than the table.
-    pub fn filter(&self, mask: &BooleanArray) -> Result<Self> {
-        if mask.len() != self.rows {
-            return Err(TableError::RowIndex {
-                what: "mask of length",
-                found: mask.len(),
-                rows: self.rows,
-            });
-        }
-        let mut start = 0;
-        let mut kept = Vec::with_capacity(self.batches.len());
-        for batch in &self.batches {
-            let part = mask.slice(start, batch.num_rows());
-            start += batch.num_rows();
-            kept.push(filter_record_batch(batch, &part).map_err(TableError::arrow("filter rows"))?);
-        }
-        Self::new(Arc::clone(&self.schema), kept)
-    }
-
-    /// `length` rows from row `start` on, fewer where the table ends before; no row is copied.
-    #[must_use]
-    pub fn slice(&self, start: usize, length: usize) -> Self {
-        let mut skip = start;
-        let mut left = length;
-        let mut batches = Vec::new();
-        for batch in &self.batches {
-            let rows = batch.num_rows();
-            if skip >= rows {
-                skip -= rows;
-                continue;
-            }
-            let part = left.min(rows - skip);
-            if part == 0 {
-                break;
-            }
-            batches.push(batch.slice(skip, part));
-            skip = 0;
-            left -= part;
-        }
-        Self {
-            schema: Arc::clone(&self.schema),
-            rows: length - left,
-            batches,
-        }
-    }
-
-    /// The first `rows` rows.
-    #[must_use]
-    pub fn head(&self, rows: usize) -> Self {
-        self.slice(0, rows)
-    }
-
     /// The table with one more column, or with the column of this name replaced in its place.
     ///
     /// # Errors
@@ -435,59 +338,6 @@ impl PartialEq for Table {
                 }
             })
     }
-}
-
-pub(crate) fn column_index(schema: &Schema, name: &str) -> Result<usize> {
-    match schema.column_with_name(name) {
-        Some((index, _)) => Ok(index),
-        None => {
-            let names = schema.fields().iter().map(|field| field.name().as_str());
-            Err(TableError::no_column(name, names))
-        }
-    }
-}
-
-/// A batch that keeps its row count even without columns.
-pub(crate) fn record_batch(
-    schema: &SchemaRef,
-    columns: Vec<ArrayRef>,
-    rows: usize,
-) -> Result<RecordBatch> {
-    let options = RecordBatchOptions::new().with_row_count(Some(rows));
-    RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)
-        .map_err(TableError::arrow("put columns into a table"))
-}
-
-/// The schema with every field nullable and without metadata: foreign files carry metadata whose
-/// order is random, and it says nothing that the engine uses.
-pub(crate) fn plain_schema(schema: &SchemaRef) -> Result<SchemaRef> {
-    let mut seen = std::collections::HashSet::new();
-    for field in schema.fields() {
-        if !seen.insert(field.name().as_str()) {
-            return Err(TableError::DuplicateColumn {
-                name: field.name().clone(),
-            });
-        }
-    }
-    let plain = schema.metadata().is_empty()
-        && schema
-            .fields()
-            .iter()
-            .all(|field| field.is_nullable() && field.metadata().is_empty());
-    if plain {
-        return Ok(Arc::clone(schema));
-    }
-    let fields: Vec<Field> = schema
-        .fields()
-        .iter()
-        .map(|field| Field::new(field.name(), field.data_type().clone(), true))
-        .collect();
-    Ok(Arc::new(Schema::new(fields)))
-}
-
-/// The batch under `schema`, which must have its types.
-pub(crate) fn with_schema(schema: &SchemaRef, batch: &RecordBatch) -> Result<RecordBatch> {
-    record_batch(schema, batch.columns().to_vec(), batch.num_rows())
 }
 
 fn wrong_type(name: &str, found: &DataType, expected: &'static str) -> TableError {

@@ -1,25 +1,29 @@
 //! `op = "command"`: a program of the user's own.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `group` | the command and all that it starts, which end as one |
+//! | `watchdog` | what ends them if the engine is killed |
+
+mod group;
+mod watchdog;
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Stdio;
 
-use rustix::process::{Pid, Signal, kill_process_group};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::check::Problem;
-use super::{Context, InputPort, OutputPort, PortType, Step, StepError, StepKind};
+use super::{Context, InputPort, Ordered, OutputPort, PortType, Step, StepError, StepKind};
+use group::Group;
 
 /// Variables that every command sees beside those that the step lists.
 const PASSED_ON: [&str; 7] = ["PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "TZ"];
-
-/// How long a command has between SIGTERM and SIGKILL.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How much of a failed command's output is shown.
 const SHOWN_BYTES: u64 = 8192;
@@ -30,6 +34,9 @@ const SHOWN_BYTES: u64 = 8192;
 /// instances feed it), where to write each output in `$OUTPUT_name`, the step's seed in `$SEED` and the number of
 /// threads that it may use in `$THREADS`. Of the environment it sees PATH, HOME, USER, LANG, LC_ALL, TMPDIR, TZ and the variables
 /// listed in `env`, whose values are part of the key. What it prints is shown if it fails.
+///
+/// When the run is interrupted, it and all that it started are sent SIGTERM, and SIGKILL two seconds later. What it leaves running
+/// in the background has two seconds to end.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Command {
@@ -41,8 +48,8 @@ pub struct Command {
     /// The outputs that it writes, each with its type: table (Parquet), metrics (JSON), figure (SVG), model or
     /// vectorizer (a folder), or file.
     /// Without any, there is one: the file `stdout`, what it prints.
-    #[serde(default)]
-    outputs: BTreeMap<String, PortType>,
+    #[serde(default, skip_serializing_if = "Ordered::is_empty")]
+    outputs: Ordered<PortType>,
     /// How many cores it makes use of.
     #[serde(default = "one", skip_serializing)]
     #[schemars(range(min = 1), extend("x-speed-only" = true))]
@@ -67,7 +74,7 @@ impl Step for Command {
         if self.outputs.is_empty() {
             return vec![OutputPort::new("stdout", PortType::File)];
         }
-        let port = |(name, port_type): (&String, &PortType)| match port_type {
+        let port = |(name, port_type): (&str, &PortType)| match port_type {
             PortType::Metrics | PortType::Figure => OutputPort::new(name, *port_type).in_report(),
             _ => OutputPort::new(name, *port_type),
         };
@@ -75,7 +82,7 @@ impl Step for Command {
     }
 
     fn check(&self, check: &mut super::Check) {
-        for name in self.outputs.keys() {
+        for name in self.outputs.names() {
             if !name
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
@@ -152,7 +159,7 @@ impl Step for Command {
             .envs(input_variables(context))
             .envs(
                 self.outputs
-                    .keys()
+                    .names()
                     .map(|name| (format!("OUTPUT_{name}"), context.output_path(name))),
             )
             .env("SEED", context.seed.to_string())
@@ -161,11 +168,11 @@ impl Step for Command {
             .stdout(stdout)
             .stderr(share(&log)?)
             .process_group(0);
-        let mut child = command.spawn().map_err(|error| {
+        let child = command.spawn().map_err(|error| {
             StepError::new(format!("starting `sh`: {error}"))
                 .help("the op `command` needs a POSIX shell")
         })?;
-        let status = wait(&mut child, context)?;
+        let status = Group::new(child).wait(context)?;
         if !status.success() {
             let printed = tail(&log_path);
             let ended = match status.code() {
@@ -205,36 +212,6 @@ fn input_variables(context: &Context<'_>) -> BTreeMap<String, String> {
         paths.push_str(&input.path.to_string_lossy());
     }
     variables
-}
-
-/// Waits for the command. On Ctrl-C its whole process group is asked to end, and killed if it does not.
-fn wait(child: &mut Child, context: &Context<'_>) -> Result<ExitStatus, StepError> {
-    let mut pause = Duration::from_micros(200);
-    let mut asked: Option<Instant> = None;
-    loop {
-        match child.try_wait() {
-            Ok(Some(_)) if asked.is_some() => return Err(StepError::Cancelled),
-            Ok(Some(status)) => return Ok(status),
-            Ok(None) => {}
-            Err(error) => return Err(StepError::new(format!("waiting for the command: {error}"))),
-        }
-        if context.is_cancelled() {
-            let signal = match asked {
-                None => Some(Signal::TERM),
-                Some(moment) if moment.elapsed() > PATIENCE => Some(Signal::KILL),
-                Some(_) => None,
-            };
-            asked.get_or_insert_with(Instant::now);
-            let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-            if let (Some(signal), Some(group)) = (signal, group)
-                && let Err(error) = kill_process_group(group, signal)
-            {
-                tracing::debug!("ending a command: {error}");
-            }
-        }
-        std::thread::sleep(pause);
-        pause = (pause * 2).min(Duration::from_millis(20));
-    }
 }
 
 fn check_output(
