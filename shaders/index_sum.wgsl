@@ -11,7 +11,7 @@ var<workgroup> found: array<atomic<u32>, 8>;
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32, @builtin(num_workgroups) groups: vec3<u32>) {
-    let w = workgroup_place(group, groups);
+    let w = grid_place(group, groups);
     if outside_grid(w) {
         return;
     }

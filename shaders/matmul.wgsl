@@ -2,7 +2,8 @@
 //
 // A thread computes up to 2 x 2 blocks of 4 x 4 outputs, held in matrices whose column r is the block's row r: four outputs
 // side by side, so that loads and stores are vectors. `tiled` shares both sides through workgroup memory; `direct` loads
-// them itself, which is faster where workgroup memory is ordinary memory.
+// them itself, which is faster where workgroup memory is ordinary memory. In `cooperative` the 32 threads of a subgroup
+// together compute 4 x 2 matrices of MATRIX x MATRIX outputs from sides in half precision, with sums in f32.
 //
 // Launch: a grid of [columns / TILE_COLUMNS, rows / TILE_ROWS, batch], each rounded up. Params:
 //   0 rows, 1 columns, 2 depth, 3 inner batch
@@ -11,12 +12,16 @@
 //   18 offset of bias, 19 offset of the pre-activation, laid out as out otherwise, 20 alpha
 // Defines: LEFT, RIGHT, OUT, BIAS: element types. *_VECTOR: that side is read four elements at a time, since everything
 // about it is a multiple of four. LEFT_ALONG_DEPTH, RIGHT_ALONG_DEPTH: it is contiguous along the depth, else across it.
-// EXACT: all sizes are multiples of the tile. HAS_BIAS, ACCUMULATE, KEEP_PRE, ACTIVATION: 0 none, 1 relu, 2 gelu,
-// 3 gelu_tanh, 4 tanh, 5 sigmoid. BLOCK_ROWS, BLOCK_COLUMNS: blocks a thread, 1 or 2. THREAD_ROWS, THREAD_COLUMNS: threads a
-// workgroup. TILE_DEPTH: of `tiled`, a multiple of 4.
+// EXACT: all sizes are multiples of the tile. HAS_BIAS, ACCUMULATE, KEEP_PRE: what else there is. IDENTITY, RELU, GELU,
+// GELU_TANH, TANH, SIGMOID: one of these activations. TILED, COOPERATIVE, or neither: the entry point. BLOCK_ROWS,
+// BLOCK_COLUMNS: blocks a thread, 1 or 2. THREAD_ROWS, THREAD_COLUMNS: threads a workgroup. TILE_*: outputs and depth of a
+// tile; the depth is a multiple of 4, and of `cooperative` twice MATRIX.
 
 #if HALF
 enable f16;
+#endif
+#if COOPERATIVE
+enable wgpu_cooperative_matrix;
 #endif
 
 #if LEFT_VECTOR
@@ -51,8 +56,14 @@ const THREAD_ROWS = {{THREAD_ROWS}}u;
 const THREAD_COLUMNS = {{THREAD_COLUMNS}}u;
 const TILE_DEPTH = {{TILE_DEPTH}}u;
 const THREADS = THREAD_ROWS * THREAD_COLUMNS;
-const TILE_ROWS = 4u * BLOCK_ROWS * THREAD_ROWS;
-const TILE_COLUMNS = 4u * BLOCK_COLUMNS * THREAD_COLUMNS;
+const TILE_ROWS = {{TILE_ROWS}}u;
+const TILE_COLUMNS = {{TILE_COLUMNS}}u;
+const LEFT_QUADS = TILE_ROWS / 4u;
+const RIGHT_QUADS = TILE_COLUMNS / 4u;
+const DEPTH_QUADS = TILE_DEPTH / 4u;
+// Vectors that a thread carries into each tile of workgroup memory: 1, 2 or 4.
+const LEFT_LOADS = TILE_DEPTH * LEFT_QUADS / THREADS;
+const RIGHT_LOADS = TILE_DEPTH * RIGHT_QUADS / THREADS;
 
 // Where the matrices of batch z begin.
 struct Bases {
@@ -201,18 +212,7 @@ fn finish_block(base: u32, row: u32, column: u32, block: mat4x4<f32>) {
     finish(base, row + 3u, column, block[3]);
 }
 
-#if TILED
-// [TILE_DEPTH][TILE_ROWS / 4] and [TILE_DEPTH][TILE_COLUMNS / 4].
-var<workgroup> left_tile: array<vec4<f32>, {{LEFT_TILE}}>;
-var<workgroup> right_tile: array<vec4<f32>, {{RIGHT_TILE}}>;
-
-const LEFT_QUADS = TILE_ROWS / 4u;
-const RIGHT_QUADS = TILE_COLUMNS / 4u;
-const DEPTH_QUADS = TILE_DEPTH / 4u;
-// Vectors that a thread carries into each tile: 1 to 4.
-const LEFT_LOADS = TILE_DEPTH * LEFT_QUADS / THREADS;
-const RIGHT_LOADS = TILE_DEPTH * RIGHT_QUADS / THREADS;
-
+#if SHARED
 // The vectors of a tile are numbered so that neighbouring threads read neighbouring memory.
 fn fetch_left(base: u32, row: u32, k: u32, v: u32) -> vec4<f32> {
 #if LEFT_ALONG_DEPTH
@@ -222,37 +222,11 @@ fn fetch_left(base: u32, row: u32, k: u32, v: u32) -> vec4<f32> {
 #endif
 }
 
-fn put_left(v: u32, value: vec4<f32>) {
-#if LEFT_ALONG_DEPTH
-    let row = v / DEPTH_QUADS;
-    let at = 4u * (v % DEPTH_QUADS) * LEFT_QUADS + row / 4u;
-    left_tile[at][row % 4u] = value.x;
-    left_tile[at + LEFT_QUADS][row % 4u] = value.y;
-    left_tile[at + 2u * LEFT_QUADS][row % 4u] = value.z;
-    left_tile[at + 3u * LEFT_QUADS][row % 4u] = value.w;
-#else
-    left_tile[v] = value;
-#endif
-}
-
 fn fetch_right(base: u32, k: u32, column: u32, v: u32) -> vec4<f32> {
 #if RIGHT_ALONG_DEPTH
     return right4(base, k + 4u * (v % DEPTH_QUADS), column + v / DEPTH_QUADS);
 #else
     return right4(base, k + v / RIGHT_QUADS, column + 4u * (v % RIGHT_QUADS));
-#endif
-}
-
-fn put_right(v: u32, value: vec4<f32>) {
-#if RIGHT_ALONG_DEPTH
-    let column = v / DEPTH_QUADS;
-    let at = 4u * (v % DEPTH_QUADS) * RIGHT_QUADS + column / 4u;
-    right_tile[at][column % 4u] = value.x;
-    right_tile[at + RIGHT_QUADS][column % 4u] = value.y;
-    right_tile[at + 2u * RIGHT_QUADS][column % 4u] = value.z;
-    right_tile[at + 3u * RIGHT_QUADS][column % 4u] = value.w;
-#else
-    right_tile[v] = value;
 #endif
 }
 
@@ -282,6 +256,81 @@ fn fetch_rights(base: u32, k: u32, column: u32, lid: u32) -> mat4x4<f32> {
     return fetched;
 }
 
+#if COOPERATIVE
+// Lines of a tile are eight elements longer than they need to be, so that a column does not lie in one memory bank.
+#if LEFT_ALONG_DEPTH
+const LEFT_LINE = TILE_DEPTH + 8u;
+#else
+const LEFT_LINE = TILE_ROWS + 8u;
+#endif
+#if RIGHT_ALONG_DEPTH
+const RIGHT_LINE = TILE_DEPTH + 8u;
+#else
+const RIGHT_LINE = TILE_COLUMNS + 8u;
+#endif
+const MATRIX = {{MATRIX}}u;
+
+// [TILE_ROWS][TILE_DEPTH] or the other way around, as in memory; the right side likewise.
+var<workgroup> left_tile: array<f16, {{LEFT_TILE}}>;
+var<workgroup> right_tile: array<f16, {{RIGHT_TILE}}>;
+// One matrix of sums for each of the eight subgroups.
+var<workgroup> results: array<f32, {{RESULTS}}>;
+
+fn put_left(v: u32, value: vec4<f32>) {
+#if LEFT_ALONG_DEPTH
+    let at = v / DEPTH_QUADS * LEFT_LINE + 4u * (v % DEPTH_QUADS);
+#else
+    let at = v / LEFT_QUADS * LEFT_LINE + 4u * (v % LEFT_QUADS);
+#endif
+    left_tile[at] = f16(value.x);
+    left_tile[at + 1u] = f16(value.y);
+    left_tile[at + 2u] = f16(value.z);
+    left_tile[at + 3u] = f16(value.w);
+}
+
+fn put_right(v: u32, value: vec4<f32>) {
+#if RIGHT_ALONG_DEPTH
+    let at = v / DEPTH_QUADS * RIGHT_LINE + 4u * (v % DEPTH_QUADS);
+#else
+    let at = v / RIGHT_QUADS * RIGHT_LINE + 4u * (v % RIGHT_QUADS);
+#endif
+    right_tile[at] = f16(value.x);
+    right_tile[at + 1u] = f16(value.y);
+    right_tile[at + 2u] = f16(value.z);
+    right_tile[at + 3u] = f16(value.w);
+}
+#else
+// [TILE_DEPTH][TILE_ROWS / 4] and [TILE_DEPTH][TILE_COLUMNS / 4].
+var<workgroup> left_tile: array<vec4<f32>, {{LEFT_TILE}}>;
+var<workgroup> right_tile: array<vec4<f32>, {{RIGHT_TILE}}>;
+
+fn put_left(v: u32, value: vec4<f32>) {
+#if LEFT_ALONG_DEPTH
+    let row = v / DEPTH_QUADS;
+    let at = 4u * (v % DEPTH_QUADS) * LEFT_QUADS + row / 4u;
+    left_tile[at][row % 4u] = value.x;
+    left_tile[at + LEFT_QUADS][row % 4u] = value.y;
+    left_tile[at + 2u * LEFT_QUADS][row % 4u] = value.z;
+    left_tile[at + 3u * LEFT_QUADS][row % 4u] = value.w;
+#else
+    left_tile[v] = value;
+#endif
+}
+
+fn put_right(v: u32, value: vec4<f32>) {
+#if RIGHT_ALONG_DEPTH
+    let column = v / DEPTH_QUADS;
+    let at = 4u * (v % DEPTH_QUADS) * RIGHT_QUADS + column / 4u;
+    right_tile[at][column % 4u] = value.x;
+    right_tile[at + RIGHT_QUADS][column % 4u] = value.y;
+    right_tile[at + 2u * RIGHT_QUADS][column % 4u] = value.z;
+    right_tile[at + 3u * RIGHT_QUADS][column % 4u] = value.w;
+#else
+    right_tile[v] = value;
+#endif
+}
+#endif
+
 fn put_tiles(lid: u32, lefts: mat4x4<f32>, rights: mat4x4<f32>) {
     put_left(lid, lefts[0]);
     if (LEFT_LOADS > 1u) {
@@ -300,7 +349,9 @@ fn put_tiles(lid: u32, lefts: mat4x4<f32>, rights: mat4x4<f32>) {
         put_right(lid + 3u * THREADS, rights[3]);
     }
 }
+#endif
 
+#if TILED
 // sums + the outer product of four rows of left and four columns of right.
 fn outer(sums: mat4x4<f32>, l: vec4<f32>, r: vec4<f32>) -> mat4x4<f32> {
     return mat4x4<f32>(
@@ -361,7 +412,125 @@ fn tiled(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: ve
     }
     finish_blocks(base.out, row + 4u * thread_row, column + 4u * thread_column, sums00, sums01, sums10, sums11);
 }
+#endif
+
+#if COOPERATIVE
+// Stores one matrix of sums from workgroup memory, where they are no longer the driver's secret.
+fn finish_matrix(base: u32, row: u32, column: u32, result: u32, lane: u32) {
+    for (var quad = lane; quad < MATRIX * MATRIX / 4u; quad += 32u) {
+        let at = result + 4u * quad;
+        let sums = vec4<f32>(results[at], results[at + 1u], results[at + 2u], results[at + 3u]);
+        finish(base, row + 4u * quad / MATRIX, column + 4u * quad % MATRIX, sums);
+    }
+}
+
+@compute @workgroup_size({{THREADS}})
+fn cooperative(
+    @builtin(workgroup_id) wid: vec3<u32>,
+    @builtin(num_workgroups) nwg: vec3<u32>,
+    @builtin(local_invocation_index) lid: u32,
+    @builtin(subgroup_id) subgroup: u32,
+    @builtin(subgroup_invocation_id) lane: u32,
+) {
+    let w = grid_place(wid, nwg);
+    // Cooperative calls may not follow a return, so a workgroup too many does the work of another and stores it nowhere.
+    let base = bases(min(w.z, launch_params[15].z - 1u));
+    let nowhere = select(0u, 0x80000000u, outside_grid(w));
+    let row = w.y * TILE_ROWS;
+    let column = w.x * TILE_COLUMNS;
+    let depth = param(2u);
+    // Eight subgroups: two along the rows, four along the columns.
+    let my_row = subgroup / 4u * 4u * MATRIX;
+    let my_column = subgroup % 4u * 2u * MATRIX;
+    let result = subgroup * MATRIX * MATRIX;
+
+    var sums00: {{SUM_MATRIX}};
+    var sums01: {{SUM_MATRIX}};
+    var sums10: {{SUM_MATRIX}};
+    var sums11: {{SUM_MATRIX}};
+    var sums20: {{SUM_MATRIX}};
+    var sums21: {{SUM_MATRIX}};
+    var sums30: {{SUM_MATRIX}};
+    var sums31: {{SUM_MATRIX}};
+    var lefts: mat4x4<f32>;
+    var rights: mat4x4<f32>;
+    if (depth > 0u) {
+        lefts = fetch_lefts(base.left, row, 0u, lid);
+        rights = fetch_rights(base.right, 0u, column, lid);
+    }
+    for (var k = 0u; k < depth; k += TILE_DEPTH) {
+        workgroupBarrier();
+        put_tiles(lid, lefts, rights);
+        workgroupBarrier();
+        if (k + TILE_DEPTH < depth) {
+            lefts = fetch_lefts(base.left, row, k + TILE_DEPTH, lid);
+            rights = fetch_rights(base.right, k + TILE_DEPTH, column, lid);
+        }
+        for (var i = 0u; i < TILE_DEPTH; i += MATRIX) {
+#if LEFT_ALONG_DEPTH
+            let l0 = coopLoadT<{{LEFT_MATRIX}}>(&left_tile[(my_row + 0u * MATRIX) * LEFT_LINE + i], LEFT_LINE);
+            let l1 = coopLoadT<{{LEFT_MATRIX}}>(&left_tile[(my_row + 1u * MATRIX) * LEFT_LINE + i], LEFT_LINE);
+            let l2 = coopLoadT<{{LEFT_MATRIX}}>(&left_tile[(my_row + 2u * MATRIX) * LEFT_LINE + i], LEFT_LINE);
+            let l3 = coopLoadT<{{LEFT_MATRIX}}>(&left_tile[(my_row + 3u * MATRIX) * LEFT_LINE + i], LEFT_LINE);
 #else
+            let l0 = coopLoad<{{LEFT_MATRIX}}>(&left_tile[i * LEFT_LINE + my_row + 0u * MATRIX], LEFT_LINE);
+            let l1 = coopLoad<{{LEFT_MATRIX}}>(&left_tile[i * LEFT_LINE + my_row + 1u * MATRIX], LEFT_LINE);
+            let l2 = coopLoad<{{LEFT_MATRIX}}>(&left_tile[i * LEFT_LINE + my_row + 2u * MATRIX], LEFT_LINE);
+            let l3 = coopLoad<{{LEFT_MATRIX}}>(&left_tile[i * LEFT_LINE + my_row + 3u * MATRIX], LEFT_LINE);
+#endif
+#if RIGHT_ALONG_DEPTH
+            let r0 = coopLoad<{{RIGHT_MATRIX}}>(&right_tile[(my_column + 0u * MATRIX) * RIGHT_LINE + i], RIGHT_LINE);
+            let r1 = coopLoad<{{RIGHT_MATRIX}}>(&right_tile[(my_column + 1u * MATRIX) * RIGHT_LINE + i], RIGHT_LINE);
+#else
+            let r0 = coopLoadT<{{RIGHT_MATRIX}}>(&right_tile[i * RIGHT_LINE + my_column + 0u * MATRIX], RIGHT_LINE);
+            let r1 = coopLoadT<{{RIGHT_MATRIX}}>(&right_tile[i * RIGHT_LINE + my_column + 1u * MATRIX], RIGHT_LINE);
+#endif
+            sums00 = coopMultiplyAdd(l0, r0, sums00);
+            sums01 = coopMultiplyAdd(l0, r1, sums01);
+            sums10 = coopMultiplyAdd(l1, r0, sums10);
+            sums11 = coopMultiplyAdd(l1, r1, sums11);
+            sums20 = coopMultiplyAdd(l2, r0, sums20);
+            sums21 = coopMultiplyAdd(l2, r1, sums21);
+            sums30 = coopMultiplyAdd(l3, r0, sums30);
+            sums31 = coopMultiplyAdd(l3, r1, sums31);
+        }
+    }
+    workgroupBarrier();
+    coopStoreT(sums00, &results[result], MATRIX);
+    workgroupBarrier();
+    finish_matrix(base.out, nowhere + row + my_row + 0u * MATRIX, column + my_column + 0u * MATRIX, result, lane);
+    workgroupBarrier();
+    coopStoreT(sums01, &results[result], MATRIX);
+    workgroupBarrier();
+    finish_matrix(base.out, nowhere + row + my_row + 0u * MATRIX, column + my_column + 1u * MATRIX, result, lane);
+    workgroupBarrier();
+    coopStoreT(sums10, &results[result], MATRIX);
+    workgroupBarrier();
+    finish_matrix(base.out, nowhere + row + my_row + 1u * MATRIX, column + my_column + 0u * MATRIX, result, lane);
+    workgroupBarrier();
+    coopStoreT(sums11, &results[result], MATRIX);
+    workgroupBarrier();
+    finish_matrix(base.out, nowhere + row + my_row + 1u * MATRIX, column + my_column + 1u * MATRIX, result, lane);
+    workgroupBarrier();
+    coopStoreT(sums20, &results[result], MATRIX);
+    workgroupBarrier();
+    finish_matrix(base.out, nowhere + row + my_row + 2u * MATRIX, column + my_column + 0u * MATRIX, result, lane);
+    workgroupBarrier();
+    coopStoreT(sums21, &results[result], MATRIX);
+    workgroupBarrier();
+    finish_matrix(base.out, nowhere + row + my_row + 2u * MATRIX, column + my_column + 1u * MATRIX, result, lane);
+    workgroupBarrier();
+    coopStoreT(sums30, &results[result], MATRIX);
+    workgroupBarrier();
+    finish_matrix(base.out, nowhere + row + my_row + 3u * MATRIX, column + my_column + 0u * MATRIX, result, lane);
+    workgroupBarrier();
+    coopStoreT(sums31, &results[result], MATRIX);
+    workgroupBarrier();
+    finish_matrix(base.out, nowhere + row + my_row + 3u * MATRIX, column + my_column + 1u * MATRIX, result, lane);
+}
+#endif
+
+#if DIRECT
 // Column r: row + r of left, at k and on.
 fn left_block(base: u32, row: u32, k: u32) -> mat4x4<f32> {
 #if LEFT_ALONG_DEPTH
@@ -414,6 +583,8 @@ fn direct(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) nwg: v
 }
 #endif
 
+#if COOPERATIVE
+#else
 fn finish_blocks(base: u32, row: u32, column: u32, sums00: mat4x4<f32>, sums01: mat4x4<f32>, sums10: mat4x4<f32>, sums11: mat4x4<f32>) {
     finish_block(base, row, column, sums00);
     if (BLOCK_COLUMNS > 1u) {
@@ -426,3 +597,4 @@ fn finish_blocks(base: u32, row: u32, column: u32, sums00: mat4x4<f32>, sums01: 
         finish_block(base, row + 4u * THREAD_ROWS, column + 4u * THREAD_COLUMNS, sums11);
     }
 }
+#endif

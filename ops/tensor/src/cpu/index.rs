@@ -13,9 +13,20 @@ const PIECES: usize = 16;
 
 /// Fails at the first index that is not below `size`. Signed ones come as the words that they are stored in.
 pub(crate) fn check(op: &'static str, indices: &[u32], dtype: DType, size: usize) -> Result<()> {
+    check_but(op, indices, dtype, size, None)
+}
+
+/// The same, but `ignored` may be what it is.
+pub(crate) fn check_but(
+    op: &'static str,
+    indices: &[u32],
+    dtype: DType,
+    size: usize,
+    ignored: Option<u32>,
+) -> Result<()> {
     let signed = dtype == DType::I32;
     let limit = if signed { size.min(1 << 31) } else { size };
-    let past = |index: u32| index as usize >= limit;
+    let past = |index: u32| index as usize >= limit && Some(index) != ignored;
     // Without an early end the search is vector code.
     if !indices.iter().fold(false, |any, &index| any | past(index)) {
         return Ok(());

@@ -3,6 +3,7 @@
 mod buffer;
 pub mod gemm;
 pub(crate) mod index;
+pub(crate) mod losses;
 pub mod math;
 pub(crate) mod order;
 pub(crate) mod random;

@@ -204,7 +204,7 @@ simd::kernel! {
 
 /// `Σ a (b - shift)`, in lanes.
 #[inline(always)]
-fn dot(a: &[f32], b: &[f32], shift: f32) -> f64 {
+pub(super) fn dot(a: &[f32], b: &[f32], shift: f32) -> f64 {
     let mut lanes = [0.0_f32; 16];
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<16>(), b.as_chunks::<16>());
     for (a, b) in a.iter().zip(b) {

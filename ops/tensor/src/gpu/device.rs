@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use super::adapters::{Adapter, AdapterLimits, adapters, found, ready};
 use super::batch::Batch;
@@ -30,6 +30,8 @@ pub struct Gpu {
     pub(super) index_note: IndexNote,
     /// The tile of each class of matrix products.
     pub(super) tiles: RwLock<[Tile; CLASSES]>,
+    /// The tile of products in half precision, once it is tested.
+    pub(super) cooperative: OnceLock<Option<Tile>>,
 }
 
 /// What is requested where the adapter has it.
@@ -110,6 +112,7 @@ impl Gpu {
             batch: Mutex::new(Batch::new(&device, &pipelines.params)),
             index_note: IndexNote::default(),
             pipelines,
+            cooperative: OnceLock::new(),
             tiles: RwLock::new(default_tiles(adapter)),
             limits,
             device,

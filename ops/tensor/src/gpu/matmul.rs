@@ -7,11 +7,16 @@ use super::buffer::GpuBuffer;
 use super::device::Gpu;
 use super::kernel::Kernel;
 use super::launch::{Access, Binding};
-use super::tiles::{Tile, class_of};
+use super::tiles::{Tile, Way, class_of};
 use crate::cpu::gemm::Activation;
 use crate::{Result, TensorError};
 
-const SOURCE: &str = include_str!("../../../../shaders/matmul.wgsl");
+pub(super) const SOURCE: &str = include_str!("../../../../shaders/matmul.wgsl");
+const COOPERATIVE: Kernel = Kernel {
+    label: "matmul by cooperative matrices",
+    source: SOURCE,
+    entry: "cooperative",
+};
 const TILED: Kernel = Kernel {
     label: "matmul",
     source: SOURCE,
@@ -348,7 +353,17 @@ impl Gpu {
             return self.matmul_in_parts(problem);
         }
         let outputs = problem.batch[0] * problem.batch[1] * problem.rows * problem.columns;
-        let tile = self.tiles.read().unwrap_or_else(PoisonError::into_inner)[class_of(outputs)];
+        let halves = [problem.left.float, problem.right.float] == [FloatType::F16; 2];
+        let large =
+            problem.rows.min(problem.columns).min(problem.depth) >= 16 && outputs >= 1 << 12;
+        let cooperative = if halves && large {
+            self.cooperative()
+        } else {
+            None
+        };
+        let tile = cooperative.unwrap_or_else(|| {
+            self.tiles.read().unwrap_or_else(PoisonError::into_inner)[class_of(outputs)]
+        });
         self.matmul_with(problem, tile)
     }
 
@@ -452,6 +467,20 @@ impl Gpu {
     }
 
     pub(super) fn matmul_with(&self, problem: &Matmul<'_>, tile: Tile) -> Result<()> {
+        let kernel = match tile.way {
+            Way::Direct => &DIRECT,
+            Way::Tiled => &TILED,
+            Way::Cooperative(_) => &COOPERATIVE,
+        };
+        self.matmul_by(kernel, problem, tile)
+    }
+
+    pub(super) fn matmul_by(
+        &self,
+        kernel: &Kernel,
+        problem: &Matmul<'_>,
+        tile: Tile,
+    ) -> Result<()> {
         let Matmul {
             batch,
             rows,
@@ -506,6 +535,12 @@ impl Gpu {
             pre_base = base;
         }
 
+        let matrix = if let Way::Cooperative(matrix) = tile.way {
+            matrix
+        } else {
+            0
+        };
+        let [left_tile, right_tile] = tile.tile_elements();
         let bit = |value: bool| u8::from(value).to_string();
         let half = [
             Some(left.float),
@@ -538,15 +573,25 @@ impl Gpu {
             ("KEEP_PRE", bit(pre.is_some())),
             ("PRE_BINDING", pre_binding.to_string()),
             (define(problem.activation), "1".to_owned()),
-            ("TILED", bit(tile.shared)),
+            ("DIRECT", bit(tile.way == Way::Direct)),
+            ("TILED", bit(tile.way == Way::Tiled)),
+            ("COOPERATIVE", bit(matrix > 0)),
+            ("SHARED", bit(tile.way != Way::Direct)),
+            ("MATRIX", matrix.to_string()),
+            ("LEFT_MATRIX", format!("coop_mat{matrix}x{matrix}<f16, A>")),
+            ("RIGHT_MATRIX", format!("coop_mat{matrix}x{matrix}<f16, B>")),
+            ("SUM_MATRIX", format!("coop_mat{matrix}x{matrix}<f32, C>")),
+            ("RESULTS", (8 * matrix * matrix).to_string()),
+            ("TILE_ROWS", tile_rows.to_string()),
+            ("TILE_COLUMNS", tile_columns.to_string()),
             ("BLOCK_ROWS", tile.blocks[0].to_string()),
             ("BLOCK_COLUMNS", tile.blocks[1].to_string()),
             ("THREAD_ROWS", tile.threads[0].to_string()),
             ("THREAD_COLUMNS", tile.threads[1].to_string()),
             ("THREADS", tile.thread_count().to_string()),
             ("TILE_DEPTH", tile.depth.to_string()),
-            ("LEFT_TILE", (tile.depth * tile_rows / 4).to_string()),
-            ("RIGHT_TILE", (tile.depth * tile_columns / 4).to_string()),
+            ("LEFT_TILE", left_tile.to_string()),
+            ("RIGHT_TILE", right_tile.to_string()),
         ];
         let params = [
             rows as u32,
@@ -571,7 +616,6 @@ impl Gpu {
             pre_base,
             problem.alpha.to_bits(),
         ];
-        let kernel = if tile.shared { &TILED } else { &DIRECT };
         let grid = [
             columns.div_ceil(tile_columns) as u32,
             rows.div_ceil(tile_rows) as u32,

@@ -7,6 +7,7 @@ mod adapters;
 mod batch;
 mod buffer;
 mod chunks;
+mod cooperative;
 mod device;
 mod faults;
 mod indices;

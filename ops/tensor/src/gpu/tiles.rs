@@ -4,11 +4,22 @@ use std::fmt;
 
 use super::adapters::{Adapter, AdapterKind};
 
+/// The entry points of `shaders/matmul.wgsl`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Way {
+    /// Every thread loads what it needs.
+    Direct,
+    /// Both sides go through workgroup memory.
+    Tiled,
+    /// Subgroups multiply matrices of this side, in half precision.
+    Cooperative(usize),
+}
+
 /// How `shaders/matmul.wgsl` divides the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Tile {
-    /// Whether both sides go through workgroup memory.
-    pub shared: bool,
+    /// Which of its entry points.
+    pub way: Way,
     /// Blocks of 4 x 4 outputs a thread, along rows and columns: 1 or 2.
     pub blocks: [usize; 2],
     /// Threads of a workgroup along rows and columns.
@@ -20,7 +31,7 @@ pub(super) struct Tile {
 impl Tile {
     const fn shared(blocks: [usize; 2], threads: [usize; 2], depth: usize) -> Self {
         Self {
-            shared: true,
+            way: Way::Tiled,
             blocks,
             threads,
             depth,
@@ -29,15 +40,28 @@ impl Tile {
 
     const fn direct(blocks: [usize; 2], threads: [usize; 2]) -> Self {
         Self {
-            shared: false,
+            way: Way::Direct,
             blocks,
             threads,
             depth: 4,
         }
     }
 
+    /// Eight subgroups of 32 threads with 4 x 2 matrices each.
+    pub const fn cooperative(matrix: usize) -> Self {
+        Self {
+            way: Way::Cooperative(matrix),
+            blocks: [1, 1],
+            threads: [16, 16],
+            depth: 2 * matrix,
+        }
+    }
+
     /// Outputs of a workgroup: rows and columns.
     pub fn outputs(&self) -> [usize; 2] {
+        if let Way::Cooperative(matrix) = self.way {
+            return [8 * matrix, 8 * matrix];
+        }
         [
             4 * self.blocks[0] * self.threads[0],
             4 * self.blocks[1] * self.threads[1],
@@ -49,11 +73,23 @@ impl Tile {
         self.threads[0] * self.threads[1]
     }
 
-    fn fits(&self, adapter: &Adapter) -> bool {
-        let shared = if self.shared {
-            self.depth * self.outputs().iter().sum::<usize>() * 4
-        } else {
-            0
+    /// Elements of the tiles of left and right in workgroup memory: vectors of four, or halves with eight behind each line,
+    /// whichever way their lines go.
+    pub fn tile_elements(&self) -> [usize; 2] {
+        self.outputs().map(|outputs| match self.way {
+            Way::Direct => 0,
+            Way::Tiled => self.depth * outputs / 4,
+            Way::Cooperative(_) => (self.depth * (outputs + 8)).max((self.depth + 8) * outputs),
+        })
+    }
+
+    /// Whether the adapter has the threads and the workgroup memory for it.
+    pub fn fits(&self, adapter: &Adapter) -> bool {
+        let elements: usize = self.tile_elements().iter().sum();
+        let shared = match self.way {
+            Way::Direct => 0,
+            Way::Tiled => elements * 16,
+            Way::Cooperative(matrix) => elements * 2 + 8 * matrix * matrix * 4,
         };
         self.thread_count() <= adapter.limits.max_threads as usize
             && shared <= adapter.limits.max_shared_bytes as usize
@@ -63,10 +99,10 @@ impl Tile {
 impl fmt::Display for Tile {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [rows, columns] = self.outputs();
-        let depth = if self.shared {
-            format!(", shared depth {}", self.depth)
-        } else {
-            ", direct".to_owned()
+        let depth = match self.way {
+            Way::Direct => ", direct".to_owned(),
+            Way::Tiled => format!(", shared depth {}", self.depth),
+            Way::Cooperative(matrix) => format!(", cooperative {matrix} x {matrix}"),
         };
         write!(
             formatter,
