@@ -8,9 +8,9 @@ use std::time::Duration;
 use half::f16;
 
 use super::device::Gpu;
-use super::matmul::{Activation, FloatType, Matmul, MatrixView};
+use super::matmul::{FloatType, Matmul, MatrixView};
 use super::tiles::{Tile, class_of, default_tiles};
-use crate::{Result, TensorError};
+use crate::{Activation, Result, TensorError};
 
 /// Threads of the subgroups that the shader counts on.
 const SUBGROUP: u32 = 32;
