@@ -1,5 +1,7 @@
 //! BERT against `transformers`, on both devices.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod common;
 
 use common::{assert_close, cross_entropy, devices, expected, floats, integers, model, rows, stored, texts, weights};

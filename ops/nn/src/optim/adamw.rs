@@ -79,6 +79,11 @@ impl AdamW {
         })
     }
 
+    /// Forgets the last step, which changed nothing since the scale was no number.
+    pub(crate) fn step_back(&mut self) {
+        self.steps = self.steps.saturating_sub(1);
+    }
+
     /// The moments by name, `exp_avg.NAME` and `exp_avg_sq.NAME`.
     ///
     /// # Errors
