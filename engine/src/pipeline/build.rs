@@ -167,7 +167,7 @@ impl Builder<'_> {
                             Mistake::new(matrix.span.clone(), format!("there is no step `{name}`"));
                         mistakes.push(mistake.near_miss(
                             name,
-                            self.by_name.keys().copied(),
+                            self.document.steps.iter().map(|(key, _)| key.name.as_str()),
                             "steps",
                         ));
                         return Axes::default();

@@ -93,7 +93,7 @@ impl Check {
             Ok(field) if wanted.accepts(field.data_type()) => {}
             Ok(field) => {
                 let message = format!(
-                    "the column `{column}` of `{port}` holds {}, not {}",
+                    "the column `{column}` of the input `{port}` holds {}, not {}",
                     field.data_type(),
                     wanted.name()
                 );
@@ -107,7 +107,7 @@ impl Check {
                 };
                 self.problem(
                     parameter,
-                    format!("`{port}` has no column `{column}`"),
+                    format!("the input `{port}` has no column `{column}`"),
                     Some(help),
                 );
             }

@@ -138,7 +138,6 @@ pub(crate) struct Pass {
     upstream: Tensors,
     wanted: SmallVec<[bool; 4]>,
     pub input_specs: Specs,
-    pub output_specs: Specs,
     name: &'static str,
 }
 
@@ -324,7 +323,6 @@ impl Tensor {
                     .map(|source| !matches!(source, Origin::Constant))
                     .collect(),
                 input_specs: node.input_specs.clone(),
-                output_specs: node.output_specs.clone(),
                 name,
             };
             let found = node.backward.gradient(&pass)?;

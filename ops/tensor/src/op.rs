@@ -160,16 +160,14 @@ impl<'a> CpuInput<'a> {
 pub(crate) struct CpuOutput<'a> {
     bytes: &'a mut [u8],
     pub shape: &'a Shape,
-    pub dtype: DType,
 }
 
 impl<'a> CpuOutput<'a> {
-    pub fn new(storage: &'a mut Storage, shape: &'a Shape, dtype: DType) -> Option<Self> {
+    pub fn new(storage: &'a mut Storage, shape: &'a Shape) -> Option<Self> {
         match storage.memory_mut() {
             Memory::Cpu(buffer) => Some(Self {
                 bytes: buffer.bytes_mut(),
                 shape,
-                dtype,
             }),
             Memory::Gpu(_) => None,
         }
@@ -199,17 +197,12 @@ impl<'a> GpuInput<'a> {
 pub(crate) struct GpuOutput<'a> {
     pub buffer: &'a GpuBuffer,
     pub shape: &'a Shape,
-    pub dtype: DType,
 }
 
 impl<'a> GpuOutput<'a> {
-    pub fn new(storage: &'a Storage, shape: &'a Shape, dtype: DType) -> Option<Self> {
+    pub fn new(storage: &'a Storage, shape: &'a Shape) -> Option<Self> {
         match storage.memory() {
-            Memory::Gpu(buffer) => Some(Self {
-                buffer,
-                shape,
-                dtype,
-            }),
+            Memory::Gpu(buffer) => Some(Self { buffer, shape }),
             Memory::Cpu(_) => None,
         }
     }
@@ -290,7 +283,7 @@ fn execute<O: Op>(
             let mut outputs: SmallVec<[CpuOutput<'_>; 2]> = storages
                 .iter_mut()
                 .zip(specs)
-                .filter_map(|(storage, spec)| CpuOutput::new(storage, &spec.shape, computed(spec)))
+                .filter_map(|(storage, spec)| CpuOutput::new(storage, &spec.shape))
                 .collect();
             op.cpu(cpu, &inputs, &mut outputs)?;
         }
@@ -300,7 +293,7 @@ fn execute<O: Op>(
             let outputs: SmallVec<[GpuOutput<'_>; 2]> = storages
                 .iter()
                 .zip(specs)
-                .filter_map(|(storage, spec)| GpuOutput::new(storage, &spec.shape, computed(spec)))
+                .filter_map(|(storage, spec)| GpuOutput::new(storage, &spec.shape))
                 .collect();
             op.gpu(gpu, &inputs, &outputs)?;
         }

@@ -1,5 +1,7 @@
 //! Matrix products on the GPU against sums in f64; with `ENGINE_REQUIRE_GPU=1` there has to be an adapter.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use std::sync::Arc;
 
 use half::f16;

@@ -1,7 +1,9 @@
 //! Memory and loss of the device: alone in a process, since both concern the whole device.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use tensor::TensorError;
-use tensor::gpu::{Binding, Gpu, Kernel};
+use tensor::gpu::{AdapterKind, Binding, Gpu, Kernel};
 
 const AFFINE: Kernel = Kernel {
     label: "affine",
@@ -77,6 +79,9 @@ fn memory_stays_and_a_lost_device_is_an_error_from_then_on() {
     println!("{} buffers of {huge} bytes, then {error:?}", held.len());
     drop(held);
     gpu.trim();
+    if gpu.adapter().kind == AdapterKind::Software && cfg!(target_os = "linux") {
+        assert!(error.is_some(), "the host's memory is the limit");
+    }
     if let Some(error) = error {
         assert!(
             matches!(error, TensorError::OutOfDeviceMemory { .. }),

@@ -1,7 +1,7 @@
 //! Indices past the end are errors on both devices. In a process of its own: on a graphics adapter the error is told to
 //! whoever reads next.
 
-use tensor::{Device, Result, Tensor, TensorError};
+use tensor::{CrossEntropy, Device, Result, Tensor, TensorError};
 
 fn gpu() -> Option<Device> {
     match Device::gpu(None) {
@@ -44,6 +44,10 @@ fn check(device: &Device) -> Result<()> {
         read(source.scatter_add(0, &past, &one)),
         Some(("scatter_add", 7, 3))
     );
+    let logits = Tensor::zeros([1, 3], device)?;
+    let class = Tensor::new(&[4_u32], [1], device)?;
+    let loss = logits.cross_entropy(&class, &CrossEntropy::default());
+    assert_eq!(read(loss), Some(("cross_entropy", 4, 3)));
     // It is told once.
     let inside = Tensor::new(&[1_u32, 2], [2], device)?;
     assert_eq!(

@@ -1,8 +1,10 @@
 //! The native device: [`Cpu`], its threads, its memory and its kernels.
 
+pub(crate) mod attention;
 mod buffer;
 pub mod gemm;
 pub(crate) mod index;
+pub(crate) mod lanes;
 pub(crate) mod losses;
 pub mod math;
 pub(crate) mod order;

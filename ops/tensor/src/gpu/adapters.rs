@@ -122,7 +122,8 @@ impl AdapterLimits {
     pub(super) fn of(limits: &wgpu::Limits) -> Self {
         Self {
             max_buffer_bytes: limits.max_buffer_size,
-            max_binding_bytes: u64::from(limits.max_storage_buffer_binding_size)
+            max_binding_bytes: limits
+                .max_storage_buffer_binding_size
                 .min(limits.max_buffer_size),
             binding_alignment: limits.min_storage_buffer_offset_alignment as usize,
             max_bindings: limits.max_storage_buffers_per_shader_stage,
@@ -157,6 +158,8 @@ pub(super) fn found() -> &'static (Vec<wgpu::Adapter>, Vec<Adapter>) {
         let mut description = wgpu::InstanceDescriptor::new_without_display_handle();
         description.backends = backends;
         description.flags = wgpu::InstanceFlags::empty().with_env();
+        // Beyond its own memory a card takes the host's, and a step takes minutes: an error is better.
+        description.memory_budget_thresholds.for_resource_creation = Some(97);
         let instance = wgpu::Instance::new(description);
         let mut handles = ready(instance.enumerate_adapters(backends));
         handles.retain(|adapter| {

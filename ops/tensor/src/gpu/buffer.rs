@@ -112,6 +112,18 @@ impl Gpu {
     }
 
     fn create_buffer(&self, pool: &Arc<Pool>, bytes: usize) -> Result<GpuBuffer> {
+        let MemoryUse { live, pooled, .. } = self.pool.memory();
+        if self
+            .budget
+            .is_some_and(|budget| live + pooled + bytes > budget)
+        {
+            let adapter = self.adapter.name.clone();
+            return Err(TensorError::OutOfDeviceMemory {
+                adapter,
+                asked: bytes,
+                live,
+            });
+        }
         let (raw, error) = self.scoped(|| pool.create(&self.device, bytes));
         let Some(error) = error else {
             return Ok(GpuBuffer::new(raw, bytes, pool));

@@ -8,9 +8,11 @@ use std::time::Duration;
 use half::f16;
 
 use super::device::Gpu;
-use super::matmul::{FloatType, Matmul, MatrixView};
+use super::matmul::Matmul;
+use super::matrix::{FloatType, MatrixView};
 use super::tiles::{Tile, class_of, default_tiles};
-use crate::{Activation, Result, TensorError};
+use crate::cpu::gemm::Activation;
+use crate::{Result, TensorError};
 
 /// Threads of the subgroups that the shader counts on.
 const SUBGROUP: u32 = 32;
@@ -139,7 +141,7 @@ impl Gpu {
 
 #[cfg(test)]
 mod tests {
-    use crate::gpu::matmul::SOURCE;
+    use crate::gpu::multiply::SOURCE;
     use crate::gpu::tiles::{Tile, class_of, default_tiles};
     use crate::gpu::{Gpu, Kernel, Matmul};
 

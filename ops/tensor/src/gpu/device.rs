@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
-use super::adapters::{Adapter, AdapterLimits, adapters, found, ready};
+use super::adapters::{Adapter, AdapterKind, AdapterLimits, adapters, found, ready};
 use super::batch::Batch;
+use super::budget::host_budget;
 use super::buffer::MemoryUse;
 use super::faults::Faults;
 use super::indices::IndexNote;
@@ -25,6 +26,8 @@ pub struct Gpu {
     pub(super) faults: Arc<Faults>,
     pub(super) pool: Arc<Pool>,
     pub(super) staging: Arc<Pool>,
+    /// Bytes that tensors may take at most, where no driver says so.
+    pub(super) budget: Option<usize>,
     pub(super) pipelines: Pipelines,
     pub(super) batch: Mutex<Batch>,
     pub(super) index_note: IndexNote,
@@ -37,7 +40,6 @@ pub struct Gpu {
 /// What is requested where the adapter has it.
 const WANTED: wgpu::Features = wgpu::Features::SHADER_F16
     .union(wgpu::Features::SUBGROUP)
-    .union(wgpu::Features::TIMESTAMP_QUERY)
     .union(wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX);
 
 impl Gpu {
@@ -109,6 +111,9 @@ impl Gpu {
             features: device.features(),
             pool: Arc::new(Pool::new("tensor", storage, limits.max_buffer_bytes)),
             staging: Arc::new(Pool::new("download", reading, limits.max_buffer_bytes)),
+            budget: (adapter.kind == AdapterKind::Software)
+                .then(host_budget)
+                .flatten(),
             batch: Mutex::new(Batch::new(&device, &pipelines.params)),
             index_note: IndexNote::default(),
             pipelines,

@@ -39,9 +39,12 @@ struct Key {
     accesses: Vec<Access>,
 }
 
+type Compiled = (Key, Arc<Pipeline>);
+
 /// All compiled kernels of a device.
 pub(super) struct Pipelines {
-    compiled: RwLock<HashMap<u64, Vec<(Key, Arc<Pipeline>)>>>,
+    /// By the hash of their keys.
+    compiled: RwLock<HashMap<u64, Vec<Compiled>>>,
     layouts: Mutex<HashMap<Vec<Access>, wgpu::BindGroupLayout>>,
     /// The second group of every kernel: its slot of parameters.
     pub params: wgpu::BindGroupLayout,

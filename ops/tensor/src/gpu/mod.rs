@@ -5,6 +5,7 @@
 
 mod adapters;
 mod batch;
+mod budget;
 mod buffer;
 mod chunks;
 mod cooperative;
@@ -14,6 +15,8 @@ mod indices;
 mod kernel;
 mod launch;
 mod matmul;
+mod matrix;
+mod multiply;
 mod pool;
 mod report;
 mod source;
@@ -28,5 +31,6 @@ pub use device::Gpu;
 pub(crate) use indices::noted;
 pub use kernel::Kernel;
 pub use launch::{Access, Binding, MAX_PARAMS};
-pub use matmul::{FloatType, Matmul, MatrixView};
+pub use matmul::Matmul;
+pub use matrix::{FloatType, MatrixView};
 pub use report::{AdapterRates, AdapterReport, report};

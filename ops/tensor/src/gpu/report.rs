@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::adapters::{Adapter, AdapterKind};
 use super::device::Gpu;
-use super::matmul::{FloatType, Matmul, MatrixView};
+use super::matmul::Matmul;
+use super::matrix::{FloatType, MatrixView};
 use crate::Result;
 
 /// Time of a measurement at least.

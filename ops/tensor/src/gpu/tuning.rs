@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use super::adapters::{Adapter, AdapterKind};
 use super::device::Gpu;
-use super::matmul::{FloatType, Matmul, MatrixView};
+use super::matmul::Matmul;
+use super::matrix::{FloatType, MatrixView};
 use super::tiles::{CANDIDATES, CLASSES, Tile, possible, side_of};
 use crate::Result;
 

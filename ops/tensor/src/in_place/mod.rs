@@ -71,7 +71,7 @@ fn apply<O: InPlace>(op: &O, written: &mut [&mut Tensor], read: &[&Tensor]) -> R
         Device::Cpu(cpu) => {
             let mut outputs: SmallVec<[CpuOutput<'_>; 3]> = (storages.iter_mut())
                 .zip(&shapes)
-                .filter_map(|(storage, shape)| CpuOutput::new(storage, shape, DType::F32))
+                .filter_map(|(storage, shape)| CpuOutput::new(storage, shape))
                 .collect();
             let read: SmallVec<[_; 2]> = read.iter().filter_map(Tensor::cpu_input).collect();
             op.cpu(cpu, &mut outputs, &read)
@@ -79,7 +79,7 @@ fn apply<O: InPlace>(op: &O, written: &mut [&mut Tensor], read: &[&Tensor]) -> R
         Device::Gpu(gpu) => {
             let outputs: SmallVec<[GpuOutput<'_>; 3]> = (storages.iter())
                 .zip(&shapes)
-                .filter_map(|(storage, shape)| GpuOutput::new(storage, shape, DType::F32))
+                .filter_map(|(storage, shape)| GpuOutput::new(storage, shape))
                 .collect();
             let read: SmallVec<[_; 2]> = read.iter().filter_map(Tensor::gpu_input).collect();
             op.gpu(gpu, &outputs, &read)

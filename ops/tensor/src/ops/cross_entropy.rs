@@ -315,7 +315,6 @@ impl Tensor {
 
 #[cfg(test)]
 pub(super) mod reference {
-    use super::*;
     use crate::conformance::Array;
 
     /// The mean, or else the losses, in double precision.

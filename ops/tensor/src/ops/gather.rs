@@ -103,14 +103,16 @@ impl Tensor {
 #[cfg(test)]
 pub(crate) fn cases() -> Vec<crate::conformance::Case> {
     use crate::conformance::{Array, Case, indices, numbers};
-    let shapes: [(&[usize], usize, &[usize], &[u32]); 5] = [
+    /// The tensor's shape, the dimension, and the indices' shape and values.
+    type Sample = (&'static [usize], usize, &'static [usize], &'static [u32]);
+    let samples: [Sample; 5] = [
         (&[3, 4], 1, &[3, 2], &[3, 0, 1, 1, 2, 0]),
         (&[3, 2], 0, &[2, 2], &[2, 0, 2, 1]),
         (&[2, 3, 2], 1, &[2, 1, 2], &[0, 2, 1, 1]),
         (&[5], 0, &[1], &[4]),
         (&[3, 4], 1, &[3, 0], &[]),
     ];
-    shapes
+    samples
         .into_iter()
         .map(|(shape, axis, places, at)| {
             let reference = move |x: &[Array]| {

@@ -209,7 +209,9 @@ impl Tensor {
 #[cfg(test)]
 pub(crate) fn cases() -> Vec<crate::conformance::Case> {
     use crate::conformance::{Array, Case, indices, numbers};
-    let shapes: [(&[usize], usize, &[usize], &[u32]); 7] = [
+    /// The tensor's shape, the dimension, and the indices' shape and values.
+    type Sample = (&'static [usize], usize, &'static [usize], &'static [u32]);
+    let samples: [Sample; 7] = [
         (&[5, 3], 0, &[4], &[4, 0, 0, 2]),
         (&[5, 3], 1, &[2, 2], &[2, 1, 1, 0]),
         (&[2, 4, 3], 1, &[3], &[3, 3, 1]),
@@ -230,7 +232,7 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
             })
         }
     };
-    let mut cases: Vec<Case> = shapes
+    let mut cases: Vec<Case> = samples
         .into_iter()
         .map(|(shape, axis, places, at)| {
             let input = numbers(shape);

@@ -18,6 +18,7 @@ macro_rules! rooms {
 rooms! {
     arg,
     bce_with_logits,
+    attention,
     binary,
     cast,
     compare,

@@ -137,7 +137,7 @@ impl Tensor {
             return refused(OP, format!("no distribution has mean {mean} and deviation {deviation}"));
         }
         let [from, to] = [low, high].map(|bound| (f64::from(bound) - f64::from(mean)) / f64::from(deviation));
-        if !(from < to) {
+        if from.partial_cmp(&to) != Some(std::cmp::Ordering::Less) {
             return refused(OP, format!("there is no range from {low} to {high}"));
         }
         if from > 5.0 || to < -5.0 {
@@ -185,7 +185,8 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
     use crate::rng::unit;
     type Draws = fn(&[usize], &Device, RandomKey) -> Result<Tensor>;
     let key = RandomKey { seed: 11, counter: 5 };
-    let kinds: [(&str, Draws, fn(RandomKey, u64) -> f64); 4] = [
+    type Drawn = fn(RandomKey, u64) -> f64;
+    let kinds: [(&str, Draws, Drawn); 4] = [
         ("even", |shape, device, key| Tensor::rand_uniform(-1.0, 3.0, shape, device, key), |key, i| {
             -1.0 + 4.0 * f64::from(unit(key.word(i)))
         }),

@@ -107,7 +107,9 @@ impl Tensor {
 #[cfg(test)]
 pub(crate) fn cases() -> Vec<crate::conformance::Case> {
     use crate::conformance::{Array, Case, indices, numbers};
-    let shapes: [(&[usize], usize, &[usize], &[u32]); 6] = [
+    /// The tensor's shape, the dimension, and the indices' shape and values.
+    type Sample = (&'static [usize], usize, &'static [usize], &'static [u32]);
+    let samples: [Sample; 6] = [
         (&[3, 4], 1, &[3, 2], &[3, 3, 1, 1, 2, 0]),
         (&[3, 2], 0, &[4, 2], &[2, 0, 2, 1, 2, 0, 0, 0]),
         (&[2, 3, 2], 1, &[2, 1, 2], &[0, 2, 1, 1]),
@@ -115,7 +117,7 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
         (&[3, 4], 1, &[3, 0], &[]),
         (&[0, 4], 1, &[0, 2], &[]),
     ];
-    shapes
+    samples
         .into_iter()
         .map(|(shape, axis, places, at)| {
             let reference = move |x: &[Array]| {
