@@ -12,8 +12,6 @@ mod load;
 mod module;
 pub mod optim;
 mod packed;
-#[allow(missing_docs)]
-pub mod soon;
 mod parameter;
 pub mod safetensors;
 pub mod training;

@@ -1,7 +1,6 @@
 //! [`Packed`]: texts of different lengths, one after the other, without padding.
 
-use tensor::{Device, Result, Tensor};
-use crate::soon::Offsets;
+use tensor::{Device, Offsets, Result, Tensor};
 
 /// The tokens of several texts, one text after the other, as models take them.
 #[derive(Clone, Debug)]

@@ -75,6 +75,10 @@ fn masked_words_with_tied_weights_equal_those_of_transformers() {
         assert_close(&loss, &stored(&outputs, "loss"), 1e-5, "loss");
         let gradients = loss.backward().expect("gradients");
         assert_gradients(&model, &gradients, &outputs, &device.to_string());
+        let loss = model.loss(&texts, &places, &targets, Forward::inference()).expect("a loss");
+        assert_close(&loss, &stored(&outputs, "loss"), 1e-5, "loss in chunks");
+        let gradients = loss.backward().expect("gradients");
+        assert_gradients(&model, &gradients, &outputs, "gradients in chunks");
     }
 }
 

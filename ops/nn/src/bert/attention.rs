@@ -1,7 +1,6 @@
 //! Attention of the tokens of a text to each other (Vaswani et al. 2017).
 
-use tensor::{Activation, Result, Tensor};
-use crate::soon::{Attention as _, AttentionOptions, Offsets};
+use tensor::{Activation, AttentionDropout, AttentionOptions, Offsets, Result, Tensor};
 
 use super::BertConfig;
 use crate::module::{Module, Names, join};
@@ -75,8 +74,12 @@ impl SelfAttention {
         let bias = forward.cast(self.projection.bias.tensor())?;
         let projected = hidden.linear(&weight, Some(&bias), Activation::None)?;
         let projected = projected.reshape([tokens, 3, self.heads, size / self.heads])?;
+        let dropout = forward.key().map(|key| AttentionDropout {
+            probability: self.dropout,
+            key,
+        });
         let options = AttentionOptions {
-            dropout: forward.key().map(|key| (self.dropout, key)),
+            dropout,
             ..AttentionOptions::default()
         };
         projected.attention(offsets, &options)?.reshape([tokens, size])

@@ -1,7 +1,6 @@
 //! The encoder: layers of attention and of a feed-forward part, each added to what it is applied to.
 
-use tensor::{Activation, Result, Tensor, checkpoint};
-use crate::soon::Offsets;
+use tensor::{Activation, Offsets, Result, Tensor, checkpoint};
 
 use super::{BertConfig, SelfAttention};
 use crate::layers::{LayerNorm, Linear, dropout};

@@ -1,6 +1,6 @@
 //! [`BertForMaskedLm`]: which words are behind masks.
 
-use tensor::{Activation, Tensor};
+use tensor::{Activation, CrossEntropy, Tensor};
 
 use super::folder::Pretrained;
 use super::{BertConfig, BertModel};
@@ -66,6 +66,18 @@ impl BertForMaskedLm {
         let weight = forward.cast(self.bert.embeddings().words().weight().tensor())?;
         let bias = forward.cast(self.cls.predictions.bias.tensor())?;
         Ok(hidden.linear(&weight, Some(&bias), Activation::None)?)
+    }
+
+    /// The mean cross entropy of the words `targets`, `[places]`, at the tokens whose numbers `places` holds. It never holds
+    /// the scores of all places at once.
+    ///
+    /// # Errors
+    /// As [`BertForMaskedLm::transformed`]; [`tensor::TensorError::Shape`] if there are more or fewer targets than places.
+    pub fn loss(&self, texts: &Packed, places: &Tensor, targets: &Tensor, forward: Forward) -> Result<Tensor> {
+        let hidden = self.transformed(texts, Some(places), forward)?;
+        let weight = forward.cast(self.bert.embeddings().words().weight().tensor())?;
+        let bias = forward.cast(self.cls.predictions.bias.tensor())?;
+        Ok(hidden.linear_cross_entropy(&weight, Some(&bias), targets, &CrossEntropy::default())?)
     }
 
     /// The model below the head.

@@ -1,7 +1,6 @@
 //! One vector a text.
 
-use tensor::{Result, Tensor, TensorError};
-use crate::soon::Offsets;
+use tensor::{Offsets, Result, Tensor, TensorError};
 
 fn misfit(op: &'static str, reason: String, hidden: &Tensor) -> TensorError {
     TensorError::Shape {

@@ -8,7 +8,7 @@ use nn::Packed;
 use nn::bert::{BertConfig, Pretrained};
 use nn::safetensors::Weights;
 use serde_json::Value;
-use tensor::{Device, RandomKey, Tensor};
+use tensor::{CrossEntropy, Device, RandomKey, Tensor};
 
 pub fn fixtures() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/bert")
@@ -89,6 +89,5 @@ pub fn assert_close(found: &Tensor, expected: &[f32], tolerance: f32, what: &str
 
 /// The mean cross entropy of `[texts, labels]` and `[texts]`.
 pub fn cross_entropy(logits: &Tensor, targets: &Tensor) -> tensor::Result<Tensor> {
-    let logarithms = logits.log_softmax(1)?;
-    logarithms.gather(1, &targets.unsqueeze(1)?)?.mean_all()?.affine(-1.0, 0.0)
+    logits.cross_entropy(targets, &CrossEntropy::default())
 }
