@@ -70,7 +70,9 @@ pub enum NnError {
         reason: String,
     },
     /// A parameter that got no gradient.
-    #[error("{optimizer}: `{parameter}` got no gradient: the loss does not depend on it; give it a group that does not train")]
+    #[error(
+        "{optimizer}: `{parameter}` got no gradient: the loss does not depend on it; give it a group that does not train"
+    )]
     NoGradient {
         /// The optimiser.
         optimizer: &'static str,

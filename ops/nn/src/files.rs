@@ -28,21 +28,34 @@ fn parent(path: &Path) -> &Path {
 /// Makes names durable that were given in a folder; systems that cannot open a folder do this themselves.
 fn sync_folder(folder: &Path) -> Result<()> {
     match cfg!(unix) {
-        true => (File::open(folder).and_then(|folder| folder.sync_all())).map_err(NnError::io(folder, "syncing the folder")),
+        true => (File::open(folder).and_then(|folder| folder.sync_all()))
+            .map_err(NnError::io(folder, "syncing the folder")),
         false => Ok(()),
     }
 }
 
 /// Lets `fill` write a file that takes the place of `path` once it is complete and on disk.
-pub(crate) fn write_whole(path: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> Result<()>) -> Result<()> {
+pub(crate) fn write_whole(
+    path: &Path,
+    fill: impl FnOnce(&mut BufWriter<File>) -> Result<()>,
+) -> Result<()> {
     let temporary = beside(path, "part");
     let written = (|| {
-        let file = OpenOptions::new().write(true).create_new(true).open(&temporary);
-        let mut writer = BufWriter::with_capacity(1 << 16, file.map_err(NnError::io(path, "creating the file"))?);
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&temporary);
+        let mut writer = BufWriter::with_capacity(
+            1 << 16,
+            file.map_err(NnError::io(path, "creating the file"))?,
+        );
         fill(&mut writer)?;
-        let file = (writer.into_inner()).map_err(|error| NnError::io(path, "writing the file")(error.into_error()))?;
-        file.sync_all().map_err(NnError::io(path, "syncing the file"))?;
-        fs::rename(&temporary, path).map_err(NnError::io(path, "putting the finished file in place"))
+        let file = (writer.into_inner())
+            .map_err(|error| NnError::io(path, "writing the file")(error.into_error()))?;
+        file.sync_all()
+            .map_err(NnError::io(path, "syncing the file"))?;
+        fs::rename(&temporary, path)
+            .map_err(NnError::io(path, "putting the finished file in place"))
     })();
     if written.is_err() {
         // What remains of it would be of no use, and the first error says what went wrong.
@@ -54,7 +67,8 @@ pub(crate) fn write_whole(path: &Path, fill: impl FnOnce(&mut BufWriter<File>) -
 
 /// Writes indented JSON.
 pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
-    let text = serde_json::to_string_pretty(value).map_err(|error| NnError::file(path, error.to_string()))?;
+    let text = serde_json::to_string_pretty(value)
+        .map_err(|error| NnError::file(path, error.to_string()))?;
     write_whole(path, |file| {
         writeln!(file, "{text}").map_err(NnError::io(path, "writing the file"))
     })
@@ -63,7 +77,8 @@ pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
 /// Reads JSON.
 pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
     let bytes = fs::read(path).map_err(NnError::io(path, "reading the file"))?;
-    serde_json::from_slice(&bytes).map_err(|error| NnError::file(path, format!("is not as expected: {error}")))
+    serde_json::from_slice(&bytes)
+        .map_err(|error| NnError::file(path, format!("is not as expected: {error}")))
 }
 
 /// Lets `fill` write into a new folder that takes the place of `path` once it is complete; what was there goes.
@@ -76,10 +91,13 @@ pub(crate) fn publish_folder(path: &Path, fill: impl FnOnce(&Path) -> Result<()>
         if let Some(old) = &old {
             fs::rename(path, old).map_err(NnError::io(path, "moving the old folder away"))?;
         }
-        fs::rename(&temporary, path).map_err(NnError::io(path, "putting the finished folder in place"))?;
+        fs::rename(&temporary, path)
+            .map_err(NnError::io(path, "putting the finished folder in place"))?;
         sync_folder(parent(path))?;
         match old {
-            Some(old) => fs::remove_dir_all(&old).map_err(NnError::io(&old, "removing the old folder")),
+            Some(old) => {
+                fs::remove_dir_all(&old).map_err(NnError::io(&old, "removing the old folder"))
+            }
             None => Ok(()),
         }
     });

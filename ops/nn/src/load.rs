@@ -40,7 +40,11 @@ impl LoadReport {
     pub fn require_all_but(&self, new: &[&str], weights: &Weights) -> Result<()> {
         let is_new = |name: &str| new.iter().any(|part| name.starts_with(part));
         let missing: Vec<&String> = self.missing.iter().filter(|name| !is_new(name)).collect();
-        let mismatched: Vec<&Mismatch> = self.mismatched.iter().filter(|mismatch| !is_new(&mismatch.name)).collect();
+        let mismatched: Vec<&Mismatch> = self
+            .mismatched
+            .iter()
+            .filter(|mismatch| !is_new(&mismatch.name))
+            .collect();
         if missing.is_empty() && mismatched.is_empty() {
             return Ok(());
         }
@@ -61,15 +65,31 @@ impl fmt::Display for LoadReport {
         let mut parts = Vec::new();
         let mut list = |what: &str, names: Vec<String>| {
             if !names.is_empty() {
-                let shown = names.iter().take(5).map(|name| format!("`{name}`")).collect::<Vec<_>>();
+                let shown = names
+                    .iter()
+                    .take(5)
+                    .map(|name| format!("`{name}`"))
+                    .collect::<Vec<_>>();
                 let more = names.len() - shown.len();
-                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+                let more = if more > 0 {
+                    format!(" and {more} more")
+                } else {
+                    String::new()
+                };
                 parts.push(format!("{what} {}{more}", shown.join(", ")));
             }
         };
         list("missing:", self.missing.clone());
-        let shapes = |mismatch: &Mismatch| format!("{} {:?} for {:?}", mismatch.name, mismatch.found, mismatch.expected);
-        list("of other shapes:", self.mismatched.iter().map(shapes).collect());
+        let shapes = |mismatch: &Mismatch| {
+            format!(
+                "{} {:?} for {:?}",
+                mismatch.name, mismatch.found, mismatch.expected
+            )
+        };
+        list(
+            "of other shapes:",
+            self.mismatched.iter().map(shapes).collect(),
+        );
         list("unused:", self.unexpected.clone());
         match parts.is_empty() {
             true => f.write_str("everything was found"),
@@ -87,7 +107,12 @@ const BUFFERS: [&str; 2] = ["embeddings.position_ids", "embeddings.token_type_id
 ///
 /// # Errors
 /// [`NnError::FileTensor`] for tensors that are no floating-point numbers; [`tensor::TensorError::OutOfMemory`].
-pub fn load<M: Module + ?Sized>(module: &mut M, weights: &Weights, prefix: &str, tied: &[&str]) -> Result<LoadReport> {
+pub fn load<M: Module + ?Sized>(
+    module: &mut M,
+    weights: &Weights,
+    prefix: &str,
+    tied: &[&str],
+) -> Result<LoadReport> {
     let mut report = LoadReport::default();
     let mut used: BTreeSet<String> = BTreeSet::new();
     let mut outcome = Ok(());
@@ -98,7 +123,9 @@ pub fn load<M: Module + ?Sized>(module: &mut M, weights: &Weights, prefix: &str,
     });
     outcome?;
     let is_ignored = |name: &str| BUFFERS.iter().chain(tied).any(|end| name.ends_with(end));
-    let unused = weights.names().filter(|name| !used.contains(*name) && !is_ignored(name));
+    let unused = weights
+        .names()
+        .filter(|name| !used.contains(*name) && !is_ignored(name));
     report.unexpected = unused.map(str::to_owned).collect();
     Ok(report)
 }
@@ -137,7 +164,10 @@ fn fill(
         return Ok(());
     }
     let device = parameter.tensor().device().clone();
-    let tensors = views.iter().map(|view| view.tensor(&device)).collect::<Result<Vec<_>>>()?;
+    let tensors = views
+        .iter()
+        .map(|view| view.tensor(&device))
+        .collect::<Result<Vec<_>>>()?;
     let value = match &tensors[..] {
         [only] => only.clone(),
         parts => below_each_other(parts)?.reshape(&whole[..])?,
@@ -153,13 +183,25 @@ fn below_each_other(parts: &[Tensor]) -> Result<Tensor> {
 
 /// A tensor under one of the names that files give it.
 fn find<'a>(weights: &'a Weights, name: &str, prefix: &str) -> Option<(String, View<'a>)> {
-    let stripped = name.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('.'));
+    let stripped = name
+        .strip_prefix(prefix)
+        .and_then(|rest| rest.strip_prefix('.'));
     let other = stripped.map_or_else(|| format!("{prefix}.{name}"), str::to_owned);
     let converted = |name: &str| {
-        let gamma = name.strip_suffix("LayerNorm.weight").map(|path| format!("{path}LayerNorm.gamma"));
-        gamma.or_else(|| name.strip_suffix("LayerNorm.bias").map(|path| format!("{path}LayerNorm.beta")))
+        let gamma = name
+            .strip_suffix("LayerNorm.weight")
+            .map(|path| format!("{path}LayerNorm.gamma"));
+        gamma.or_else(|| {
+            name.strip_suffix("LayerNorm.bias")
+                .map(|path| format!("{path}LayerNorm.beta"))
+        })
     };
-    let names = [Some(name.to_owned()), Some(other.clone()), converted(name), converted(&other)];
+    let names = [
+        Some(name.to_owned()),
+        Some(other.clone()),
+        converted(name),
+        converted(&other),
+    ];
     let mut names = names.into_iter().flatten();
     names.find_map(|name| weights.get(&name).map(|view| (name, view)))
 }

@@ -67,7 +67,8 @@ impl<M: Module> Module for Option<M> {
     }
 
     fn visit_mut<'a>(&'a mut self, path: &str, visit: &mut dyn FnMut(Names, &'a mut Parameter)) {
-        self.iter_mut().for_each(|module| module.visit_mut(path, visit));
+        self.iter_mut()
+            .for_each(|module| module.visit_mut(path, visit));
     }
 }
 
@@ -108,7 +109,10 @@ pub fn named_tensors<M: Module + ?Sized>(module: &M) -> Result<Vec<(String, Tens
 pub(crate) fn split(names: Names, whole: &Tensor) -> Result<Vec<(String, Tensor)>> {
     let count = names.len();
     if count == 1 {
-        return Ok(names.into_iter().map(|name| (name, whole.clone())).collect());
+        return Ok(names
+            .into_iter()
+            .map(|name| (name, whole.clone()))
+            .collect());
     }
     let rows = whole.shape().first().map_or(0, |rows| rows / count);
     let parts = names.into_iter().enumerate();

@@ -21,7 +21,10 @@ impl Packed {
     pub fn new<T: AsRef<[u32]>>(texts: &[T], device: &Device) -> Result<Self> {
         let lengths: Vec<usize> = texts.iter().map(|text| text.as_ref().len()).collect();
         let ids: Vec<u32> = texts.iter().flat_map(AsRef::as_ref).copied().collect();
-        let positions: Vec<u32> = lengths.iter().flat_map(|&length| 0..length as u32).collect();
+        let positions: Vec<u32> = lengths
+            .iter()
+            .flat_map(|&length| 0..length as u32)
+            .collect();
         Ok(Self {
             token_ids: Tensor::new(&ids, [ids.len()], device)?,
             token_types: None,

@@ -1,11 +1,17 @@
 //! Optimisers and schedules against PyTorch and `transformers`.
 
-#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 mod common;
 
 use common::{assert_close, devices, expected, floats};
-use nn::optim::{AdamW, Decay, Group, LossScale, Schedule, Sgd, clip_scale, decay_matrices, global_norm};
+use nn::optim::{
+    AdamW, Decay, Group, LossScale, Schedule, Sgd, clip_scale, decay_matrices, global_norm,
+};
 use nn::{Module, Names, Parameter};
 use serde_json::Value;
 use tensor::{Device, Gradients, Tensor};
@@ -32,11 +38,19 @@ fn one(values: &[f32], device: &Device) -> One {
 fn gradients(model: &One, gradient: &[f32]) -> Gradients {
     let parameter = model.0.tensor();
     let gradient = Tensor::new(gradient, parameter.shape(), parameter.device()).expect("a tensor");
-    let loss = parameter.mul(&gradient).and_then(|product| product.sum_all()).expect("a loss");
+    let loss = parameter
+        .mul(&gradient)
+        .and_then(|product| product.sum_all())
+        .expect("a loss");
     loss.backward().expect("gradients")
 }
 
-fn follow(kind: &str, mut step: impl FnMut(&mut One, &mut Gradients, &Tensor), device: &Device, fixture: &Value) {
+fn follow(
+    kind: &str,
+    mut step: impl FnMut(&mut One, &mut Gradients, &Tensor),
+    device: &Device,
+    fixture: &Value,
+) {
     let mut model = one(&floats(&fixture["start"]), device);
     let scale = Tensor::scalar(1.0_f32, device).expect("a scale");
     let steps = fixture["steps"][kind].as_array().expect("steps");
@@ -54,15 +68,44 @@ fn steps_of_adamw_and_sgd_equal_those_of_pytorch() {
     for device in devices() {
         let model = one(&floats(&fixture["start"]), &device);
         let mut adamw = AdamW::new(&model, |_, _| Group::with_decay(0.05)).expect("an optimiser");
-        follow("adamw", |m, g, s| adamw.step(m, g, 0.1, s).expect("a step"), &device, fixture);
-        let mut adamw = AdamW::new(&model, |_, _| Group::with_decay(0.0)).expect("an optimiser").with([0.8, 0.95], 1e-6);
-        follow("adamw_other", |m, g, s| adamw.step(m, g, 0.02, s).expect("a step"), &device, fixture);
+        follow(
+            "adamw",
+            |m, g, s| adamw.step(m, g, 0.1, s).expect("a step"),
+            &device,
+            fixture,
+        );
+        let mut adamw = AdamW::new(&model, |_, _| Group::with_decay(0.0))
+            .expect("an optimiser")
+            .with([0.8, 0.95], 1e-6);
+        follow(
+            "adamw_other",
+            |m, g, s| adamw.step(m, g, 0.02, s).expect("a step"),
+            &device,
+            fixture,
+        );
         let mut sgd = Sgd::new(&model, 0.0, |_, _| Group::with_decay(0.0)).expect("an optimiser");
-        follow("sgd", |m, g, s| sgd.step(m, g, 0.1, s).expect("a step"), &device, fixture);
+        follow(
+            "sgd",
+            |m, g, s| sgd.step(m, g, 0.1, s).expect("a step"),
+            &device,
+            fixture,
+        );
         let mut sgd = Sgd::new(&model, 0.9, |_, _| Group::with_decay(0.01)).expect("an optimiser");
-        follow("sgd_momentum", |m, g, s| sgd.step(m, g, 0.1, s).expect("a step"), &device, fixture);
-        let mut sgd = Sgd::new(&model, 0.9, |_, _| Group::with_decay(0.0)).expect("an optimiser").nesterov();
-        follow("sgd_nesterov", |m, g, s| sgd.step(m, g, 0.1, s).expect("a step"), &device, fixture);
+        follow(
+            "sgd_momentum",
+            |m, g, s| sgd.step(m, g, 0.1, s).expect("a step"),
+            &device,
+            fixture,
+        );
+        let mut sgd = Sgd::new(&model, 0.9, |_, _| Group::with_decay(0.0))
+            .expect("an optimiser")
+            .nesterov();
+        follow(
+            "sgd_nesterov",
+            |m, g, s| sgd.step(m, g, 0.1, s).expect("a step"),
+            &device,
+            fixture,
+        );
     }
 }
 
@@ -77,7 +120,10 @@ fn schedules_equal_those_of_transformers() {
         };
         for (step, expected) in (0..).zip(case["rates"].as_array().expect("rates")) {
             let (found, expected) = (schedule.rate(step), expected.as_f64().expect("a rate"));
-            assert!((found - expected).abs() < 1e-12, "{schedule:?} after {step}: {found}, not {expected}");
+            assert!(
+                (found - expected).abs() < 1e-12,
+                "{schedule:?} after {step}: {found}, not {expected}"
+            );
         }
     }
 }
@@ -86,21 +132,40 @@ fn schedules_equal_those_of_transformers() {
 fn clipping_divides_by_the_norm_and_by_the_scale_of_the_loss() {
     for device in devices() {
         let model = one(&[0.0; 4], &device);
-        let norm = global_norm(&model, &gradients(&model, &[3.0, 0.0, -4.0, 12.0]), &device).expect("a norm");
+        let norm = global_norm(&model, &gradients(&model, &[3.0, 0.0, -4.0, 12.0]), &device)
+            .expect("a norm");
         assert_close(&norm, &[13.0], 1e-6, "norm");
-        let scale = |max: Option<f32>, loss_scale: f32| clip_scale(&norm, max, loss_scale).and_then(|s| Ok(s.item()?)).expect("a scale");
+        let scale = |max: Option<f32>, loss_scale: f32| {
+            clip_scale(&norm, max, loss_scale)
+                .and_then(|s| Ok(s.item()?))
+                .expect("a scale")
+        };
         assert_eq!(scale(None, 1.0), 1.0);
         assert_eq!(scale(Some(20.0), 1.0), 1.0);
         assert!((scale(Some(6.5), 1.0) - 0.5).abs() < 1e-6);
-        assert!((scale(Some(6.5), 2.0) - 0.5).abs() < 1e-6, "a norm of 6.5 needs no clipping");
-        let faulty = global_norm(&model, &gradients(&model, &[f32::INFINITY, 0.0, 1.0, 1.0]), &device).expect("a norm");
+        assert!(
+            (scale(Some(6.5), 2.0) - 0.5).abs() < 1e-6,
+            "a norm of 6.5 needs no clipping"
+        );
+        let faulty = global_norm(
+            &model,
+            &gradients(&model, &[f32::INFINITY, 0.0, 1.0, 1.0]),
+            &device,
+        )
+        .expect("a norm");
         let scale = clip_scale(&faulty, Some(1.0), 1.0).expect("a scale");
         assert!(!scale.item().expect("a number").is_finite());
         let mut model = one(&[1.0; 4], &device);
         let mut adamw = AdamW::new(&model, decay_matrices(0.1)).expect("an optimiser");
         let mut gradients = gradients(&model, &[1.0; 4]);
-        adamw.step(&mut model, &mut gradients, 0.1, &scale).expect("a step");
-        assert_eq!(model.0.tensor().to_f32_vec().expect("values"), [1.0; 4], "nothing changes");
+        adamw
+            .step(&mut model, &mut gradients, 0.1, &scale)
+            .expect("a step");
+        assert_eq!(
+            model.0.tensor().to_f32_vec().expect("values"),
+            [1.0; 4],
+            "nothing changes"
+        );
     }
 }
 
@@ -110,10 +175,14 @@ fn a_parameter_without_a_gradient_is_named_and_a_frozen_one_needs_none() {
     let mut model = one(&[1.0; 4], &device);
     let scale = Tensor::scalar(1.0_f32, &device).expect("a scale");
     let mut adamw = AdamW::new(&model, decay_matrices(0.0)).expect("an optimiser");
-    let refused = adamw.step(&mut model, &mut Gradients::default(), 0.1, &scale).expect_err("an error");
+    let refused = adamw
+        .step(&mut model, &mut Gradients::default(), 0.1, &scale)
+        .expect_err("an error");
     assert!(refused.to_string().contains("`w` got no gradient"));
     let mut frozen = AdamW::new(&model, |_, _| Group::FROZEN).expect("an optimiser");
-    frozen.step(&mut model, &mut Gradients::default(), 0.1, &scale).expect("a step");
+    frozen
+        .step(&mut model, &mut Gradients::default(), 0.1, &scale)
+        .expect("a step");
 }
 
 #[test]

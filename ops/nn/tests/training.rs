@@ -1,6 +1,10 @@
 //! Training that is cut off and goes on, in half precision, and that goes astray.
 
-#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 mod common;
 
@@ -38,7 +42,9 @@ fn train(model: &mut Model, trainer: &mut Trainer, steps: u64, device: &Device) 
     let labels = Tensor::new(&integers(&fixture["labels"]), [4], device).expect("labels");
     let report = |_| {
         let place = trainer.state().place;
-        let report = trainer.step(model, 2, |model, _, forward| Ok(cross_entropy(&model.forward(&texts, forward)?, &labels)?));
+        let report = trainer.step(model, 2, |model, _, forward| {
+            Ok(cross_entropy(&model.forward(&texts, forward)?, &labels)?)
+        });
         trainer.set_place(DataPlace {
             row: place.row + 8,
             ..place
@@ -50,8 +56,12 @@ fn train(model: &mut Model, trainer: &mut Trainer, steps: u64, device: &Device) 
 
 fn bits(model: &Model, trainer: &Trainer) -> Vec<(String, Vec<u8>)> {
     let moments = trainer.optimizer().state().expect("moments");
-    let all = named_tensors(model).expect("tensors").into_iter().chain(moments);
-    all.map(|(name, tensor)| (name, tensor.bytes().expect("bytes"))).collect()
+    let all = named_tensors(model)
+        .expect("tensors")
+        .into_iter()
+        .chain(moments);
+    all.map(|(name, tensor)| (name, tensor.bytes().expect("bytes")))
+        .collect()
 }
 
 #[test]
@@ -90,15 +100,23 @@ fn old_checkpoints_go_and_damaged_ones_are_named() {
         train(&mut model, &mut trainer, 1, &device);
         checkpoints.save(&model, &trainer).expect("a checkpoint");
     }
-    let mut names: Vec<_> = std::fs::read_dir(folder.path()).expect("a folder").map(|e| e.expect("an entry").file_name()).collect();
+    let mut names: Vec<_> = std::fs::read_dir(folder.path())
+        .expect("a folder")
+        .map(|e| e.expect("an entry").file_name())
+        .collect();
     names.sort();
     assert_eq!(names, ["step-00000002", "step-00000003"]);
     let newest = checkpoints.newest().expect("a look").expect("a checkpoint");
     let moments = newest.join("optimizer.safetensors");
     let bytes = std::fs::read(&moments).expect("a file");
     std::fs::write(&moments, &bytes[..bytes.len() / 2]).expect("a file");
-    let error = Checkpoints::restore(&newest, &mut model, &mut trainer).expect_err("an error").to_string();
-    assert!(error.contains("optimizer.safetensors") && error.contains("cut off"), "{error}");
+    let error = Checkpoints::restore(&newest, &mut model, &mut trainer)
+        .expect_err("an error")
+        .to_string();
+    assert!(
+        error.contains("optimizer.safetensors") && error.contains("cut off"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -127,10 +145,21 @@ fn f16_with_scaled_losses_follows_f32() {
         let kept = half.iter().filter(|report| !report.skipped).count() as u64;
         assert_eq!(trainer.state().updates, kept);
         assert!(kept >= 4, "{half:?}");
-        assert!((single[0].loss - half[0].loss).abs() < 2e-2, "{} and {}", single[0].loss, half[0].loss);
-        let first = half.iter().position(|report| !report.skipped).expect("a step");
+        assert!(
+            (single[0].loss - half[0].loss).abs() < 2e-2,
+            "{} and {}",
+            single[0].loss,
+            half[0].loss
+        );
+        let first = half
+            .iter()
+            .position(|report| !report.skipped)
+            .expect("a step");
         let (norm, single_norm) = (half[first].norm, single[0].norm);
-        assert!(first > 0 || (norm - single_norm).abs() < 0.05 * single_norm, "{norm} and {single_norm}");
+        assert!(
+            first > 0 || (norm - single_norm).abs() < 0.05 * single_norm,
+            "{norm} and {single_norm}"
+        );
         assert!(half[7].loss < single[0].loss, "it learns: {half:?}");
     }
 }
@@ -143,11 +172,31 @@ fn a_loss_that_is_no_number_is_an_error_that_names_the_step_and_leaves_the_model
         let before = bits(&model, &trainer);
         let texts = texts(&expected(), &device);
         let step = trainer.step(&mut model, 1, |model, _, forward| {
-            Ok(model.forward(&texts, forward)?.affine(f32::NAN, 0.0)?.sum_all()?)
+            Ok(model
+                .forward(&texts, forward)?
+                .affine(f32::NAN, 0.0)?
+                .sum_all()?)
         });
         let error = step.expect_err("an error");
-        assert!(matches!(error, NnError::NotFinite { what: "loss", step: 3, .. }), "{error}");
+        assert!(
+            matches!(
+                error,
+                NnError::NotFinite {
+                    what: "loss",
+                    step: 3,
+                    ..
+                }
+            ),
+            "{error}"
+        );
         assert!(before == bits(&model, &trainer));
-        assert_eq!((trainer.state().step, trainer.state().updates, trainer.optimizer().steps()), (2, 2, 2));
+        assert_eq!(
+            (
+                trainer.state().step,
+                trainer.state().updates,
+                trainer.optimizer().steps()
+            ),
+            (2, 2, 2)
+        );
     }
 }

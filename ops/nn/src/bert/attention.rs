@@ -1,6 +1,8 @@
 //! Attention of the tokens of a text to each other (Vaswani et al. 2017).
 
-use tensor::{Activation, AttentionDropout, AttentionOptions, Offsets, Result, Tensor};
+use tensor::{
+    Activation, AttentionDropout, AttentionOptions, Offsets, Result, Tensor, TensorError,
+};
 
 use super::BertConfig;
 use crate::module::{Module, Names, join};
@@ -16,7 +18,9 @@ struct Projection {
 }
 
 fn names(path: &str, kind: &str) -> Names {
-    ["query", "key", "value"].map(|part| join(&join(path, part), kind)).to_vec()
+    ["query", "key", "value"]
+        .map(|part| join(&join(path, part), kind))
+        .to_vec()
 }
 
 impl Module for Projection {
@@ -68,7 +72,11 @@ impl SelfAttention {
     /// Those of [`Tensor::attention`].
     pub fn forward(&self, hidden: &Tensor, offsets: &Offsets, forward: Forward) -> Result<Tensor> {
         let [tokens, size] = hidden.shape()[..] else {
-            return hidden.reshape([0, 0]);
+            return Err(TensorError::Shape {
+                op: "self attention",
+                reason: "takes hidden states [tokens, hidden]".to_owned(),
+                shapes: vec![hidden.shape().clone()],
+            });
         };
         let weight = forward.cast(self.projection.weight.tensor())?;
         let bias = forward.cast(self.projection.bias.tensor())?;
@@ -82,6 +90,8 @@ impl SelfAttention {
             dropout,
             ..AttentionOptions::default()
         };
-        projected.attention(offsets, &options)?.reshape([tokens, size])
+        projected
+            .attention(offsets, &options)?
+            .reshape([tokens, size])
     }
 }

@@ -98,7 +98,9 @@ impl BertConfig {
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let config: Self = files::read_json(path)?;
-        config.check().map_err(|error| NnError::file(path, error.to_string()))?;
+        config
+            .check()
+            .map_err(|error| NnError::file(path, error.to_string()))?;
         Ok(config)
     }
 
@@ -115,10 +117,22 @@ impl BertConfig {
             })
         };
         if self.model_type != "bert" {
-            return refuse("model_type", &self.model_type, "only bert is known here; the tensors of other models have other names");
+            return refuse(
+                "model_type",
+                &self.model_type,
+                "only bert is known here; the tensors of other models have other names",
+            );
         }
-        if let Some(kind) = self.position_embedding_type.as_deref().filter(|kind| *kind != "absolute") {
-            return refuse("position_embedding_type", &kind, "only absolute positions are known here");
+        if let Some(kind) = self
+            .position_embedding_type
+            .as_deref()
+            .filter(|kind| *kind != "absolute")
+        {
+            return refuse(
+                "position_embedding_type",
+                &kind,
+                "only absolute positions are known here",
+            );
         }
         if self.other.get("is_decoder") == Some(&Value::Bool(true)) {
             return refuse("is_decoder", &true, "only encoders are known here");
@@ -131,26 +145,46 @@ impl BertConfig {
             ("max_position_embeddings", self.max_position_embeddings),
             ("type_vocab_size", self.type_vocab_size),
         ];
-        if let Some((name, size)) = sizes.into_iter().find(|(_, size)| *size == 0 || u32::try_from(*size).is_err()) {
+        if let Some((name, size)) = sizes
+            .into_iter()
+            .find(|(_, size)| *size == 0 || u32::try_from(*size).is_err())
+        {
             return refuse(name, &size, "it must be from 1 to 2^32 - 1");
         }
         if !self.hidden_size.is_multiple_of(self.num_attention_heads) {
-            let reason = format!("hidden_size, {}, must be a multiple of it", self.hidden_size);
+            let reason = format!(
+                "hidden_size, {}, must be a multiple of it",
+                self.hidden_size
+            );
             return refuse("num_attention_heads", &self.num_attention_heads, &reason);
         }
         let shares = [
             ("hidden_dropout_prob", self.hidden_dropout_prob),
-            ("attention_probs_dropout_prob", self.attention_probs_dropout_prob),
+            (
+                "attention_probs_dropout_prob",
+                self.attention_probs_dropout_prob,
+            ),
             ("classifier_dropout", self.classifier_dropout()),
         ];
-        if let Some((name, share)) = shares.into_iter().find(|(_, share)| !(0.0..1.0).contains(share)) {
+        if let Some((name, share)) = shares
+            .into_iter()
+            .find(|(_, share)| !(0.0..1.0).contains(share))
+        {
             return refuse(name, &share, "it must be from 0 to less than 1");
         }
         if !(self.layer_norm_eps >= 0.0 && self.layer_norm_eps.is_finite()) {
-            return refuse("layer_norm_eps", &self.layer_norm_eps, "it must be a small positive number");
+            return refuse(
+                "layer_norm_eps",
+                &self.layer_norm_eps,
+                "it must be a small positive number",
+            );
         }
         if !(self.initializer_range >= 0.0 && self.initializer_range.is_finite()) {
-            return refuse("initializer_range", &self.initializer_range, "it must be a small positive number");
+            return refuse(
+                "initializer_range",
+                &self.initializer_range,
+                "it must be a small positive number",
+            );
         }
         self.activation().map(|_| ())
     }
@@ -178,7 +212,12 @@ impl BertConfig {
     #[must_use]
     pub fn with_labels<S: AsRef<str>>(mut self, labels: &[S]) -> Self {
         let names = || labels.iter().map(|label| label.as_ref().to_owned());
-        self.id2label = Some((0..).zip(names()).map(|(id, name): (u32, _)| (id.to_string(), name)).collect());
+        self.id2label = Some(
+            (0..)
+                .zip(names())
+                .map(|(id, name): (u32, _)| (id.to_string(), name))
+                .collect(),
+        );
         self.label2id = Some(names().zip(0..).collect());
         self.num_labels = None;
         self

@@ -56,7 +56,11 @@ pub struct BertLayer {
     activation: Activation,
 }
 
-module!(BertLayer { attention, intermediate, output });
+module!(BertLayer {
+    attention,
+    intermediate,
+    output
+});
 
 impl BertLayer {
     fn new(config: &BertConfig, activation: Activation, init: &Init<'_>) -> Result<Self> {
@@ -79,17 +83,36 @@ impl BertLayer {
     /// # Errors
     /// Those of the ops.
     pub fn forward(&self, hidden: &Tensor, offsets: &Offsets, forward: Forward) -> Result<Tensor> {
-        let context = self.attention.of_itself.forward(hidden, offsets, forward.at(0))?;
-        let attended = self.attention.output.forward(&context, hidden, forward.at(1))?;
-        let inner = self.intermediate.dense.forward_with(&attended, self.activation, forward)?;
+        let context = self
+            .attention
+            .of_itself
+            .forward(hidden, offsets, forward.at(0))?;
+        let attended = self
+            .attention
+            .output
+            .forward(&context, hidden, forward.at(1))?;
+        let inner = self
+            .intermediate
+            .dense
+            .forward_with(&attended, self.activation, forward)?;
         self.output.forward(&inner, &attended, forward.at(2))
     }
 
     /// The same, computed again in the backward pass instead of kept for it.
-    fn forward_again(&self, hidden: &Tensor, offsets: &Offsets, forward: Forward) -> Result<Tensor> {
+    fn forward_again(
+        &self,
+        hidden: &Tensor,
+        offsets: &Offsets,
+        forward: Forward,
+    ) -> Result<Tensor> {
         let (layer, offsets) = (self.clone(), offsets.clone());
-        let parameters: Vec<&Tensor> = named_parameters(self).into_iter().map(|(_, parameter)| parameter.tensor()).collect();
-        checkpoint(&[hidden], &parameters, move |inputs| layer.forward(&inputs[0], &offsets, forward))
+        let parameters: Vec<&Tensor> = named_parameters(self)
+            .into_iter()
+            .map(|(_, parameter)| parameter.tensor())
+            .collect();
+        checkpoint(&[hidden], &parameters, move |inputs| {
+            layer.forward(&inputs[0], &offsets, forward)
+        })
     }
 }
 
@@ -102,7 +125,11 @@ pub struct BertEncoder {
 module!(BertEncoder { layer });
 
 impl BertEncoder {
-    pub(super) fn new(config: &BertConfig, activation: Activation, init: &Init<'_>) -> Result<Self> {
+    pub(super) fn new(
+        config: &BertConfig,
+        activation: Activation,
+        init: &Init<'_>,
+    ) -> Result<Self> {
         let places = 0..config.num_hidden_layers as u64;
         let layer = places.map(|place| BertLayer::new(config, activation, &init.at(place)));
         Ok(Self {

@@ -37,7 +37,11 @@ pub trait Pretrained: Module + Sized {
     ///
     /// # Errors
     /// [`NnError::File`] for a folder that is none of a model, [`NnError::Weights`] if tensors are missing or have other shapes.
-    fn from_folder(folder: impl AsRef<Path>, key: RandomKey, device: &Device) -> Result<(Self, LoadReport)> {
+    fn from_folder(
+        folder: impl AsRef<Path>,
+        key: RandomKey,
+        device: &Device,
+    ) -> Result<(Self, LoadReport)> {
         let config = BertConfig::read(folder.as_ref().join("config.json"))?;
         Self::from_folder_with(folder, &config, key, device)
     }
@@ -106,8 +110,12 @@ fn keep_others(old: &Path, new: &Path) -> Result<()> {
         return Ok(());
     };
     for entry in entries {
-        let path = entry.map_err(NnError::io(old, "reading the folder"))?.path();
-        let Some(name) = path.file_name() else { continue };
+        let path = entry
+            .map_err(NnError::io(old, "reading the folder"))?
+            .path();
+        let Some(name) = path.file_name() else {
+            continue;
+        };
         let text = name.to_string_lossy();
         let is_model = text == "config.json" || text == INDEX || text.ends_with(".safetensors");
         if path.is_file() && !is_model {

@@ -46,14 +46,21 @@ impl BertForMaskedLm {
     ///
     /// # Errors
     /// As [`BertModel::forward`]; [`tensor::TensorError::Index`] for a place past the end.
-    pub fn transformed(&self, texts: &Packed, places: Option<&Tensor>, forward: Forward) -> Result<Tensor> {
+    pub fn transformed(
+        &self,
+        texts: &Packed,
+        places: Option<&Tensor>,
+        forward: Forward,
+    ) -> Result<Tensor> {
         let hidden = self.bert.forward(texts, forward)?;
         let hidden = match places {
             Some(places) => hidden.index_select(0, places)?,
             None => hidden,
         };
         let transform = &self.cls.predictions.transform;
-        let hidden = transform.dense.forward_with(&hidden, self.activation, forward)?;
+        let hidden = transform
+            .dense
+            .forward_with(&hidden, self.activation, forward)?;
         Ok(transform.layer_norm.forward(&hidden, forward)?)
     }
 
@@ -61,7 +68,12 @@ impl BertForMaskedLm {
     ///
     /// # Errors
     /// As [`BertForMaskedLm::transformed`].
-    pub fn forward(&self, texts: &Packed, places: Option<&Tensor>, forward: Forward) -> Result<Tensor> {
+    pub fn forward(
+        &self,
+        texts: &Packed,
+        places: Option<&Tensor>,
+        forward: Forward,
+    ) -> Result<Tensor> {
         let hidden = self.transformed(texts, places, forward)?;
         let weight = forward.cast(self.bert.embeddings().words().weight().tensor())?;
         let bias = forward.cast(self.cls.predictions.bias.tensor())?;
@@ -73,7 +85,13 @@ impl BertForMaskedLm {
     ///
     /// # Errors
     /// As [`BertForMaskedLm::transformed`]; [`tensor::TensorError::Shape`] if there are more or fewer targets than places.
-    pub fn loss(&self, texts: &Packed, places: &Tensor, targets: &Tensor, forward: Forward) -> Result<Tensor> {
+    pub fn loss(
+        &self,
+        texts: &Packed,
+        places: &Tensor,
+        targets: &Tensor,
+        forward: Forward,
+    ) -> Result<Tensor> {
         let hidden = self.transformed(texts, Some(places), forward)?;
         let weight = forward.cast(self.bert.embeddings().words().weight().tensor())?;
         let bias = forward.cast(self.cls.predictions.bias.tensor())?;
@@ -89,7 +107,10 @@ impl BertForMaskedLm {
 impl Pretrained for BertForMaskedLm {
     const ARCHITECTURE: &'static str = "BertForMaskedLM";
     const NEW: &'static [&'static str] = &["cls"];
-    const TIED: &'static [&'static str] = &["cls.predictions.decoder.weight", "cls.predictions.decoder.bias"];
+    const TIED: &'static [&'static str] = &[
+        "cls.predictions.decoder.weight",
+        "cls.predictions.decoder.bias",
+    ];
 
     fn new(config: &BertConfig, init: &Init<'_>) -> Result<Self> {
         let hidden = config.hidden_size;

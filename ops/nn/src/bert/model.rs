@@ -22,7 +22,9 @@ impl Pooler {
     /// # Errors
     /// Those of [`Tensor::linear`].
     pub fn forward(&self, first_tokens: &Tensor, forward: Forward) -> Result<Tensor> {
-        Ok(self.dense.forward_with(first_tokens, Activation::Tanh, forward)?)
+        Ok(self
+            .dense
+            .forward_with(first_tokens, Activation::Tanh, forward)?)
     }
 }
 
@@ -35,7 +37,11 @@ pub struct BertModel {
     pooler: Option<Pooler>,
 }
 
-module!(BertModel { embeddings, encoder, pooler });
+module!(BertModel {
+    embeddings,
+    encoder,
+    pooler
+});
 
 impl BertModel {
     /// A model before training, without a pooler: see [`BertModel::with_pooler`].
@@ -93,11 +99,18 @@ impl BertModel {
         Ok(all)
     }
 
-    fn forward_visiting(&self, texts: &Packed, forward: Forward, mut visit: impl FnMut(&Tensor)) -> Result<Tensor> {
+    fn forward_visiting(
+        &self,
+        texts: &Packed,
+        forward: Forward,
+        mut visit: impl FnMut(&Tensor),
+    ) -> Result<Tensor> {
         self.check(texts)?;
         let embedded = self.embeddings.forward(texts, forward.at(0))?;
         visit(&embedded);
-        Ok(self.encoder.forward(embedded, texts.offsets(), forward.at(1), visit)?)
+        Ok(self
+            .encoder
+            .forward(embedded, texts.offsets(), forward.at(1), visit)?)
     }
 
     /// The pooler's vector of each text, `[texts, hidden]`, from the last hidden states.
@@ -105,22 +118,39 @@ impl BertModel {
     /// # Errors
     /// [`NnError::Input`] if the model has no pooler; [`tensor::TensorError::Shape`] for a text without tokens.
     pub fn pooled(&self, hidden: &Tensor, texts: &Packed, forward: Forward) -> Result<Tensor> {
-        let pooler = self.pooler.as_ref().ok_or_else(|| refused("has no pooler".to_owned()))?;
+        let pooler = self
+            .pooler
+            .as_ref()
+            .ok_or_else(|| refused("has no pooler".to_owned()))?;
         pooler.forward(&first_tokens(hidden, texts.offsets())?, forward)
     }
 
     fn check(&self, texts: &Packed) -> Result<()> {
         let config = &self.config;
         if texts.largest_id() as usize >= config.vocab_size {
-            let reason = format!("has no token {}: its vocabulary has {}; use the tokenizer of this model", texts.largest_id(), config.vocab_size);
+            let reason = format!(
+                "has no token {}: its vocabulary has {}; use the tokenizer of this model",
+                texts.largest_id(),
+                config.vocab_size
+            );
             return Err(refused(reason));
         }
         if texts.largest_type() as usize >= config.type_vocab_size {
-            return Err(refused(format!("has {} types of tokens, but no type {}", config.type_vocab_size, texts.largest_type())));
+            return Err(refused(format!(
+                "has {} types of tokens, but no type {}",
+                config.type_vocab_size,
+                texts.largest_type()
+            )));
         }
         let longest = config.max_position_embeddings;
-        match texts.offsets().lengths().position(|length| length > longest) {
-            Some(text) => Err(refused(format!("takes texts of {longest} tokens at most, and text {text} is longer; truncate it"))),
+        match texts
+            .offsets()
+            .lengths()
+            .position(|length| length > longest)
+        {
+            Some(text) => Err(refused(format!(
+                "takes texts of {longest} tokens at most, and text {text} is longer; truncate it"
+            ))),
             None => Ok(()),
         }
     }

@@ -12,10 +12,21 @@ fn misfit(op: &'static str, reason: String, hidden: &Tensor) -> TensorError {
 
 fn check(op: &'static str, hidden: &Tensor, offsets: &Offsets) -> Result<()> {
     if hidden.rank() != 2 || hidden.shape()[0] != offsets.tokens() {
-        return Err(misfit(op, format!("takes the states of {} tokens, [tokens, hidden]", offsets.tokens()), hidden));
+        return Err(misfit(
+            op,
+            format!(
+                "takes the states of {} tokens, [tokens, hidden]",
+                offsets.tokens()
+            ),
+            hidden,
+        ));
     }
     match offsets.lengths().position(|length| length == 0) {
-        Some(text) => Err(misfit(op, format!("text {text} has no tokens; leave it out"), hidden)),
+        Some(text) => Err(misfit(
+            op,
+            format!("text {text} has no tokens; leave it out"),
+            hidden,
+        )),
         None => Ok(()),
     }
 }
@@ -35,14 +46,12 @@ pub fn first_tokens(hidden: &Tensor, offsets: &Offsets) -> Result<Tensor> {
 /// [`TensorError::Shape`] for a text without tokens.
 pub fn mean_pooling(hidden: &Tensor, offsets: &Offsets) -> Result<Tensor> {
     check("mean_pooling", hidden, offsets)?;
-    let starts = offsets.as_slice().iter().map(|&start| start as usize);
-    let means = starts.zip(offsets.lengths()).map(|(start, length)| hidden.narrow(0, start, length)?.mean(&[0]));
-    let means = means.collect::<Result<Vec<_>>>()?;
-    let means = means.iter().map(|mean| mean.unsqueeze(0)).collect::<Result<Vec<_>>>()?;
-    match means.is_empty() {
-        true => hidden.narrow(0, 0, 0),
-        false => Tensor::concat(&means.iter().collect::<Vec<_>>(), 0),
-    }
+    let shares: Vec<f32> = offsets
+        .lengths()
+        .map(|length| 1.0 / length as f32)
+        .collect();
+    let shares = Tensor::new(&shares, [shares.len(), 1], hidden.device())?;
+    hidden.sum_by_text(offsets)?.mul(&shares)
 }
 
 /// Each vector divided by its Euclidean norm, which counts as 1e-12 at least, as in PyTorch.

@@ -26,7 +26,11 @@ impl BertForSequenceClassification {
     pub fn forward(&self, texts: &Packed, forward: Forward) -> Result<Tensor> {
         let hidden = self.bert.forward(texts, forward.at(0))?;
         let pooled = self.bert.pooled(&hidden, texts, forward)?;
-        let pooled = dropout(&pooled, self.bert.config().classifier_dropout(), forward.at(1))?;
+        let pooled = dropout(
+            &pooled,
+            self.bert.config().classifier_dropout(),
+            forward.at(1),
+        )?;
         Ok(self.classifier.forward(&pooled, forward)?)
     }
 

@@ -33,7 +33,10 @@ impl LayerNorm {
     /// # Errors
     /// Those of [`Tensor::layer_norm`].
     pub fn forward(&self, x: &Tensor, forward: Forward) -> Result<Tensor> {
-        let (weight, bias) = (forward.cast(self.weight.tensor())?, forward.cast(self.bias.tensor())?);
+        let (weight, bias) = (
+            forward.cast(self.weight.tensor())?,
+            forward.cast(self.bias.tensor())?,
+        );
         x.layer_norm(&weight, &bias, self.epsilon)
     }
 }

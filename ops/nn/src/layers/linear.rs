@@ -38,8 +38,16 @@ impl Linear {
     ///
     /// # Errors
     /// Those of [`Tensor::linear`].
-    pub fn forward_with(&self, x: &Tensor, activation: Activation, forward: Forward) -> Result<Tensor> {
-        let (weight, bias) = (forward.cast(self.weight.tensor())?, forward.cast(self.bias.tensor())?);
+    pub fn forward_with(
+        &self,
+        x: &Tensor,
+        activation: Activation,
+        forward: Forward,
+    ) -> Result<Tensor> {
+        let (weight, bias) = (
+            forward.cast(self.weight.tensor())?,
+            forward.cast(self.bias.tensor())?,
+        );
         x.linear(&weight, Some(&bias), activation)
     }
 

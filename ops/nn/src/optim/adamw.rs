@@ -23,7 +23,10 @@ impl AdamW {
     ///
     /// # Errors
     /// [`tensor::TensorError::OutOfMemory`].
-    pub fn new<M: Module + ?Sized>(module: &M, group: impl Fn(&str, &Parameter) -> Group) -> Result<Self> {
+    pub fn new<M: Module + ?Sized>(
+        module: &M,
+        group: impl Fn(&str, &Parameter) -> Group,
+    ) -> Result<Self> {
         Ok(Self {
             betas: [0.9, 0.999],
             epsilon: 1e-8,
@@ -66,17 +69,18 @@ impl AdamW {
             steps: step,
             ..
         } = *self;
-        self.slots.step(module, gradients, |group, parameter, kept, gradient| {
-            let update = tensor::AdamW {
-                learning_rate: learning_rate * group.rate,
-                betas,
-                epsilon,
-                weight_decay: group.weight_decay,
-                step,
-            };
-            let [first, second] = kept else { return Ok(()) };
-            Ok(update.apply(parameter, [first, second], gradient, scale)?)
-        })
+        self.slots
+            .step(module, gradients, |group, parameter, kept, gradient| {
+                let update = tensor::AdamW {
+                    learning_rate: learning_rate * group.rate,
+                    betas,
+                    epsilon,
+                    weight_decay: group.weight_decay,
+                    step,
+                };
+                let [first, second] = kept else { return Ok(()) };
+                Ok(update.apply(parameter, [first, second], gradient, scale)?)
+            })
     }
 
     /// Forgets the last step, which changed nothing since the scale was no number.

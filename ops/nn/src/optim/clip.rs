@@ -2,14 +2,18 @@
 
 use tensor::{Device, Gradients, Tensor, no_grad, square_sums};
 
-use crate::module::{Module, named_parameters};
 use crate::Result;
+use crate::module::{Module, named_parameters};
 
 /// The Euclidean norm of a module's gradients together, one number on the device; nothing waits for it.
 ///
 /// # Errors
 /// [`tensor::TensorError::Devices`] for a module on several devices.
-pub fn global_norm<M: Module + ?Sized>(module: &M, gradients: &Gradients, device: &Device) -> Result<Tensor> {
+pub fn global_norm<M: Module + ?Sized>(
+    module: &M,
+    gradients: &Gradients,
+    device: &Device,
+) -> Result<Tensor> {
     let parameters = named_parameters(module);
     let found: Vec<&Tensor> = (parameters.iter())
         .filter_map(|(_, parameter)| gradients.get(parameter.tensor()))
@@ -29,7 +33,11 @@ pub fn clip_scale(norm: &Tensor, max_norm: Option<f32>, loss_scale: f32) -> Resu
         // Zero for every finite norm, else not a number.
         let fault = norm.affine(0.0, 0.0)?;
         let clipped = match max_norm {
-            Some(max_norm) => norm.affine(1.0, 1e-6)?.reciprocal()?.affine(max_norm, 0.0)?.minimum(&norm.full_like(1.0)?)?,
+            Some(max_norm) => norm
+                .affine(1.0, 1e-6)?
+                .reciprocal()?
+                .affine(max_norm, 0.0)?
+                .minimum(&norm.full_like(1.0)?)?,
             None => norm.full_like(1.0)?,
         };
         Ok(clipped.affine(1.0 / loss_scale, 0.0)?.add(&fault)?)

@@ -62,7 +62,11 @@ impl LossScale {
         if self.good_steps >= self.growth_interval {
             self.good_steps = 0;
             let doubled = self.scale * 2.0;
-            self.scale = if doubled.is_finite() { doubled } else { self.scale };
+            self.scale = if doubled.is_finite() {
+                doubled
+            } else {
+                self.scale
+            };
         }
         true
     }

@@ -52,7 +52,10 @@ impl Slots {
             let group = group(names.first().map_or("", String::as_str), parameter);
             let tensor = parameter.tensor();
             let kinds = if group.trains { kinds } else { &[] };
-            let kept = kinds.iter().map(|_| Tensor::zeros(tensor.shape(), tensor.device())).collect();
+            let kept = kinds
+                .iter()
+                .map(|_| Tensor::zeros(tensor.shape(), tensor.device()))
+                .collect();
             match kept {
                 Ok(kept) => found.push(Slot { names, group, kept }),
                 Err(error) => slots = Err(NnError::from(error)),
@@ -82,7 +85,10 @@ impl Slots {
             let Some(slot) = slots.next().filter(|slot| slot.names == names) else {
                 outcome = Err(NnError::Input {
                     model: optimizer,
-                    reason: format!("was made for another model, without `{}` at this place", names.join("`, `")),
+                    reason: format!(
+                        "was made for another model, without `{}` at this place",
+                        names.join("`, `")
+                    ),
                 });
                 return;
             };
@@ -90,7 +96,12 @@ impl Slots {
                 return;
             }
             outcome = match gradients.take(parameter.tensor()) {
-                Some(gradient) => update(&slot.group, parameter.tensor_mut(), &mut slot.kept, &gradient),
+                Some(gradient) => update(
+                    &slot.group,
+                    parameter.tensor_mut(),
+                    &mut slot.kept,
+                    &gradient,
+                ),
                 None => Err(NnError::NoGradient {
                     optimizer,
                     parameter: names.join("`, `"),
@@ -106,7 +117,11 @@ impl Slots {
         for slot in &self.slots {
             for (kind, kept) in self.kinds.iter().zip(&slot.kept) {
                 let named = split(slot.names.clone(), kept)?;
-                all.extend(named.into_iter().map(|(name, tensor)| (format!("{kind}.{name}"), tensor)));
+                all.extend(
+                    named
+                        .into_iter()
+                        .map(|(name, tensor)| (format!("{kind}.{name}"), tensor)),
+                );
             }
         }
         Ok(all)
@@ -133,7 +148,12 @@ impl Slots {
                 if value.shape() != kept.shape() {
                     return Err(NnError::Input {
                         model: self.optimizer,
-                        reason: format!("`{kind}.{}` was saved as {}, but is {}", slot.names[0], value.shape(), kept.shape()),
+                        reason: format!(
+                            "`{kind}.{}` was saved as {}, but is {}",
+                            slot.names[0],
+                            value.shape(),
+                            kept.shape()
+                        ),
                     });
                 }
                 *kept = value;

@@ -21,7 +21,11 @@ impl Sgd {
     ///
     /// # Errors
     /// [`tensor::TensorError::OutOfMemory`].
-    pub fn new<M: Module + ?Sized>(module: &M, momentum: f64, group: impl Fn(&str, &Parameter) -> Group) -> Result<Self> {
+    pub fn new<M: Module + ?Sized>(
+        module: &M,
+        momentum: f64,
+        group: impl Fn(&str, &Parameter) -> Group,
+    ) -> Result<Self> {
         Ok(Self {
             momentum,
             nesterov: false,
@@ -52,16 +56,17 @@ impl Sgd {
         let Self {
             momentum, nesterov, ..
         } = *self;
-        self.slots.step(module, gradients, |group, parameter, kept, gradient| {
-            let update = tensor::Sgd {
-                learning_rate: learning_rate * group.rate,
-                momentum,
-                weight_decay: group.weight_decay,
-                nesterov,
-            };
-            let [velocity] = kept else { return Ok(()) };
-            Ok(update.apply(parameter, velocity, gradient, scale)?)
-        })
+        self.slots
+            .step(module, gradients, |group, parameter, kept, gradient| {
+                let update = tensor::Sgd {
+                    learning_rate: learning_rate * group.rate,
+                    momentum,
+                    weight_decay: group.weight_decay,
+                    nesterov,
+                };
+                let [velocity] = kept else { return Ok(()) };
+                Ok(update.apply(parameter, velocity, gradient, scale)?)
+            })
     }
 
     /// The velocities by name, `momentum_buffer.NAME`.

@@ -51,7 +51,10 @@ impl<'de> Deserialize<'de> for Raw {
                 f.write_str("a map from names to tensors")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Raw, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> std::result::Result<Raw, A::Error> {
                 let mut raw = Raw {
                     entries: Vec::new(),
                     metadata: BTreeMap::new(),
@@ -78,7 +81,12 @@ const AGAIN: &str = "download it again, or save it again with a program that fin
 impl Header {
     /// Reads and checks the header of the file that holds `bytes`.
     pub fn parse(bytes: &[u8], path: &Path) -> Result<Self> {
-        let faulty = |reason: String| NnError::file(path, format!("is no complete safetensors file: {reason}; {AGAIN}"));
+        let faulty = |reason: String| {
+            NnError::file(
+                path,
+                format!("is no complete safetensors file: {reason}; {AGAIN}"),
+            )
+        };
         let Some((length, rest)) = bytes.split_first_chunk::<LENGTH>() else {
             return Err(faulty(format!("it has only {} bytes", bytes.len())));
         };
@@ -94,18 +102,24 @@ impl Header {
         }
         let length = length as usize;
         let Some(json) = rest.get(..length) else {
-            let reason = format!("its header of {length} bytes is cut off after {}", rest.len());
+            let reason = format!(
+                "its header of {length} bytes is cut off after {}",
+                rest.len()
+            );
             return Err(faulty(reason));
         };
-        let raw: Raw = serde_json::from_slice(json).map_err(|error| faulty(format!("its header: {error}")))?;
+        let raw: Raw =
+            serde_json::from_slice(json).map_err(|error| faulty(format!("its header: {error}")))?;
         let data = LENGTH + length;
         let mut entries = BTreeMap::new();
         for (name, entry) in raw.entries {
-            let entry = entry.check(data, bytes.len()).map_err(|reason| NnError::FileTensor {
-                path: path.to_owned(),
-                tensor: name.clone(),
-                reason: format!("{reason}; {AGAIN}"),
-            })?;
+            let entry = entry
+                .check(data, bytes.len())
+                .map_err(|reason| NnError::FileTensor {
+                    path: path.to_owned(),
+                    tensor: name.clone(),
+                    reason: format!("{reason}; {AGAIN}"),
+                })?;
             if entries.insert(name.clone(), entry).is_some() {
                 return Err(faulty(format!("its header names `{name}` twice")));
             }
@@ -125,14 +139,21 @@ impl Header {
         let mut at = data;
         for (name, entry) in order {
             if entry.bytes.start != at {
-                let how = if entry.bytes.start < at { "overlaps the one before" } else { "leaves a gap in front" };
+                let how = if entry.bytes.start < at {
+                    "overlaps the one before"
+                } else {
+                    "leaves a gap in front"
+                };
                 return Err(format!("tensor `{name}` {how}"));
             }
             at = entry.bytes.end;
         }
         match at == end {
             true => Ok(()),
-            false => Err(format!("{} bytes behind the last tensor belong to none", end - at)),
+            false => Err(format!(
+                "{} bytes behind the last tensor belong to none",
+                end - at
+            )),
         }
     }
 }
@@ -141,7 +162,11 @@ impl RawEntry {
     fn check(self, data: usize, length: usize) -> std::result::Result<Entry, String> {
         let dtype = FileType::named(&self.dtype);
         let [start, end] = self.data_offsets;
-        let place = |offset: u64| usize::try_from(offset).ok().and_then(|offset| offset.checked_add(data));
+        let place = |offset: u64| {
+            usize::try_from(offset)
+                .ok()
+                .and_then(|offset| offset.checked_add(data))
+        };
         let (Some(first), Some(last)) = (place(start), place(end)) else {
             return Err(format!("its place {start}..{end} is no place in a file"));
         };
@@ -149,15 +174,26 @@ impl RawEntry {
             return Err(format!("it ends at {end} before it begins at {start}"));
         }
         if last > length {
-            return Err(format!("it ends at byte {last}, but the file has {length}: it is cut off"));
+            return Err(format!(
+                "it ends at byte {last}, but the file has {length}: it is cut off"
+            ));
         }
-        let shape: Option<Vec<usize>> = self.shape.iter().map(|&size| usize::try_from(size).ok()).collect();
+        let shape: Option<Vec<usize>> = self
+            .shape
+            .iter()
+            .map(|&size| usize::try_from(size).ok())
+            .collect();
         let shape = shape.ok_or_else(|| format!("its shape {:?} is too large", self.shape))?;
         if let Some(size) = dtype.size() {
-            let bytes = shape.iter().try_fold(size, |product, &size| product.checked_mul(size));
+            let bytes = shape
+                .iter()
+                .try_fold(size, |product, &size| product.checked_mul(size));
             if bytes != Some(last - first) {
                 let found = last - first;
-                return Err(format!("{} of shape {shape:?} do not fill its {found} bytes", dtype.name()));
+                return Err(format!(
+                    "{} of shape {shape:?} do not fill its {found} bytes",
+                    dtype.name()
+                ));
             }
         }
         Ok(Entry {

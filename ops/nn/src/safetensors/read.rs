@@ -37,7 +37,8 @@ impl SafeTensors {
         let file = File::open(path).map_err(NnError::io(path, "opening weights"))?;
         // SAFETY: the map is only read. A file that another program shortens meanwhile would end this one, as it would with
         // every reader that maps; our own writers replace files and never change them.
-        let map = unsafe { Mmap::map(&file) }.map_err(NnError::io(path, "mapping weights into memory"))?;
+        let map = unsafe { Mmap::map(&file) }
+            .map_err(NnError::io(path, "mapping weights into memory"))?;
         let header = Header::parse(&map, path)?;
         Ok(Self {
             path: path.to_owned(),
@@ -105,7 +106,10 @@ impl<'a> View<'a> {
             }
             FileType::F64 => {
                 let doubles = self.bytes().as_chunks::<8>().0;
-                let values: Vec<f32> = doubles.iter().map(|&bytes| f64::from_le_bytes(bytes) as f32).collect();
+                let values: Vec<f32> = doubles
+                    .iter()
+                    .map(|&bytes| f64::from_le_bytes(bytes) as f32)
+                    .collect();
                 Ok(Tensor::new(&values, self.shape(), device)?)
             }
             FileType::I64 | FileType::Other(_) => Err(NnError::FileTensor {
@@ -120,13 +124,23 @@ impl<'a> View<'a> {
     }
 
     /// From the map straight to the device where the file's numbers lie as the processor wants them, else by a copy.
-    fn load<T: Element, const N: usize>(&self, device: &Device, decode: impl Fn([u8; N]) -> T) -> Result<Tensor> {
+    fn load<T: Element, const N: usize>(
+        &self,
+        device: &Device,
+        decode: impl Fn([u8; N]) -> T,
+    ) -> Result<Tensor> {
         let bytes = self.bytes();
-        let aligned = cfg!(target_endian = "little").then(|| bytemuck::try_cast_slice::<u8, T>(bytes).ok());
+        let aligned =
+            cfg!(target_endian = "little").then(|| bytemuck::try_cast_slice::<u8, T>(bytes).ok());
         Ok(match aligned.flatten() {
             Some(values) => Tensor::new(values, self.shape(), device)?,
             None => {
-                let values: Vec<T> = bytes.as_chunks::<N>().0.iter().map(|&bytes| decode(bytes)).collect();
+                let values: Vec<T> = bytes
+                    .as_chunks::<N>()
+                    .0
+                    .iter()
+                    .map(|&bytes| decode(bytes))
+                    .collect();
                 Tensor::new(&values, self.shape(), device)?
             }
         })

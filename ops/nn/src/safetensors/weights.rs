@@ -38,7 +38,10 @@ impl Weights {
                 (false, false) => Err(no_weights(path)),
             };
         }
-        match path.extension().is_some_and(|extension| extension == "json") {
+        match path
+            .extension()
+            .is_some_and(|extension| extension == "json")
+        {
             true => Self::of_index(path),
             false => Self::of_files(path, vec![SafeTensors::open(path)?]),
         }
@@ -53,7 +56,10 @@ impl Weights {
                     return Err(NnError::FileTensor {
                         path: file.path().to_owned(),
                         tensor: name.to_owned(),
-                        reason: format!("is in {} as well; remove one of these files", other.path().display()),
+                        reason: format!(
+                            "is in {} as well; remove one of these files",
+                            other.path().display()
+                        ),
                     });
                 }
             }
@@ -71,17 +77,28 @@ impl Weights {
         let names: BTreeSet<&String> = index.weight_map.values().collect();
         let is_plain = |name: &str| Path::new(name).file_name().is_some_and(|file| file == name);
         if let Some(name) = names.iter().find(|name| !is_plain(name)) {
-            return Err(NnError::file(path, format!("names the file `{name}`, which is not beside it")));
+            return Err(NnError::file(
+                path,
+                format!("names the file `{name}`, which is not beside it"),
+            ));
         }
-        let shards = names.iter().map(|name| SafeTensors::open(folder.join(name)));
+        let shards = names
+            .iter()
+            .map(|name| SafeTensors::open(folder.join(name)));
         let weights = Self::of_files(path, shards.collect::<Result<_>>()?)?;
         for (name, file) in &index.weight_map {
-            let found = weights.places.get(name).map(|&place| weights.files[place].path());
+            let found = weights
+                .places
+                .get(name)
+                .map(|&place| weights.files[place].path());
             if found != Some(folder.join(file).as_path()) {
                 return Err(NnError::FileTensor {
                     path: folder.join(file),
                     tensor: name.clone(),
-                    reason: format!("is not in this file, where {} says it is; download both again", path.display()),
+                    reason: format!(
+                        "is not in this file, where {} says it is; download both again",
+                        path.display()
+                    ),
                 });
             }
         }

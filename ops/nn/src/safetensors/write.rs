@@ -25,7 +25,8 @@ pub fn write(path: impl AsRef<Path>, tensors: &[(String, Tensor)]) -> Result<()>
             doing: "writing weights",
             source,
         };
-        file.write_all(&(header.len() as u64).to_le_bytes()).map_err(failed)?;
+        file.write_all(&(header.len() as u64).to_le_bytes())
+            .map_err(failed)?;
         file.write_all(header.as_bytes()).map_err(failed)?;
         for (_, tensor) in tensors {
             file.write_all(&bytes(tensor)?).map_err(failed)?;
@@ -66,7 +67,10 @@ fn header(path: &Path, tensors: &[(String, Tensor)]) -> Result<String> {
             "data_offsets": [start, end],
         });
         if header.insert(name.clone(), entry).is_some() {
-            return Err(NnError::file(path, format!("two tensors would be called `{name}`")));
+            return Err(NnError::file(
+                path,
+                format!("two tensors would be called `{name}`"),
+            ));
         }
         start = end;
     }
@@ -82,7 +86,11 @@ fn header(path: &Path, tensors: &[(String, Tensor)]) -> Result<String> {
 ///
 /// # Errors
 /// As [`write`].
-pub fn write_sharded(folder: impl AsRef<Path>, tensors: &[(String, Tensor)], shard_bytes: usize) -> Result<Vec<PathBuf>> {
+pub fn write_sharded(
+    folder: impl AsRef<Path>,
+    tensors: &[(String, Tensor)],
+    shard_bytes: usize,
+) -> Result<Vec<PathBuf>> {
     let folder = folder.as_ref();
     let mut shards: Vec<(usize, &[(String, Tensor)])> = Vec::new();
     let mut first = 0;

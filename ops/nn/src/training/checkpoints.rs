@@ -36,8 +36,11 @@ impl Checkpoints {
     /// # Errors
     /// [`NnError::Io`].
     pub fn save<M: Module>(&self, model: &M, trainer: &Trainer) -> Result<PathBuf> {
-        fs::create_dir_all(&self.folder).map_err(NnError::io(&self.folder, "creating the folder"))?;
-        let path = self.folder.join(format!("step-{:08}", trainer.state().step));
+        fs::create_dir_all(&self.folder)
+            .map_err(NnError::io(&self.folder, "creating the folder"))?;
+        let path = self
+            .folder
+            .join(format!("step-{:08}", trainer.state().step));
         files::publish_folder(&path, |new| {
             write(new.join(WEIGHTS), &named_tensors(model)?)?;
             write(new.join(MOMENTS), &trainer.optimizer().state()?)?;
@@ -63,10 +66,20 @@ impl Checkpoints {
             return Ok(Vec::new());
         }
         let mut all = Vec::new();
-        for entry in fs::read_dir(&self.folder).map_err(NnError::io(&self.folder, "reading the folder"))? {
-            let path = entry.map_err(NnError::io(&self.folder, "reading the folder"))?.path();
-            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            if let Some(step) = name.strip_prefix("step-").and_then(|step| step.parse().ok()) {
+        for entry in
+            fs::read_dir(&self.folder).map_err(NnError::io(&self.folder, "reading the folder"))?
+        {
+            let path = entry
+                .map_err(NnError::io(&self.folder, "reading the folder"))?
+                .path();
+            let name = path
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned())
+                .unwrap_or_default();
+            if let Some(step) = name
+                .strip_prefix("step-")
+                .and_then(|step| step.parse().ok())
+            {
                 all.push((step, path));
             }
         }
@@ -78,18 +91,33 @@ impl Checkpoints {
     ///
     /// # Errors
     /// [`NnError::Io`], [`NnError::File`]; [`NnError::Weights`] and [`NnError::Input`] for another model's.
-    pub fn restore<M: Module>(path: impl AsRef<Path>, model: &mut M, trainer: &mut Trainer) -> Result<()> {
+    pub fn restore<M: Module>(
+        path: impl AsRef<Path>,
+        model: &mut M,
+        trainer: &mut Trainer,
+    ) -> Result<()> {
         let path = path.as_ref();
         let state: TrainingState = files::read_json(&path.join(STATE))?;
         let weights = Weights::open(path.join(WEIGHTS))?;
         load(model, &weights, "", &[])?.require_all_but(&[], &weights)?;
-        let device = named_parameters(model).first().map_or_else(Device::cpu, |(_, parameter)| parameter.tensor().device().clone());
+        let device = named_parameters(model)
+            .first()
+            .map_or_else(Device::cpu, |(_, parameter)| {
+                parameter.tensor().device().clone()
+            });
         let moments = SafeTensors::open(path.join(MOMENTS))?;
         let loaded = moments.names().map(|name| {
-            let view = moments.get(name).map(|view| view.tensor(&device)).transpose()?;
+            let view = moments
+                .get(name)
+                .map(|view| view.tensor(&device))
+                .transpose()?;
             Ok(view.map(|tensor| (name.to_owned(), tensor)))
         });
-        let loaded: BTreeMap<_, _> = loaded.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
+        let loaded: BTreeMap<_, _> = loaded
+            .collect::<Result<Vec<_>>>()?
+            .into_iter()
+            .flatten()
+            .collect();
         trainer.restore(state, loaded)
     }
 }

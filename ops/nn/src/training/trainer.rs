@@ -110,7 +110,11 @@ impl Trainer {
         &self.optimizer
     }
 
-    pub(super) fn restore(&mut self, state: TrainingState, moments: std::collections::BTreeMap<String, Tensor>) -> Result<()> {
+    pub(super) fn restore(
+        &mut self,
+        state: TrainingState,
+        moments: std::collections::BTreeMap<String, Tensor>,
+    ) -> Result<()> {
         self.optimizer.restore(state.updates, moments)?;
         self.state = state;
         Ok(())
@@ -132,8 +136,13 @@ impl Trainer {
             seed: self.state.seed,
             counter: self.state.counter,
         };
-        let forward = Forward::training(key.fold(self.state.step)).in_precision(self.options.precision);
-        let forward = if self.options.recompute { forward.recomputing() } else { forward };
+        let forward =
+            Forward::training(key.fold(self.state.step)).in_precision(self.options.precision);
+        let forward = if self.options.recompute {
+            forward.recomputing()
+        } else {
+            forward
+        };
         let loss_scale = self.state.loss_scale.scale();
         let share = 1.0 / parts.max(1) as f32;
         let mut gradients = Gradients::default();
@@ -156,7 +165,12 @@ impl Trainer {
         self.update(model, &mut gradients, &loss)
     }
 
-    fn update<M: Module>(&mut self, model: &mut M, gradients: &mut Gradients, loss: &Tensor) -> Result<StepReport> {
+    fn update<M: Module>(
+        &mut self,
+        model: &mut M,
+        gradients: &mut Gradients,
+        loss: &Tensor,
+    ) -> Result<StepReport> {
         let device: Device = loss.device().clone();
         let loss_scale = self.state.loss_scale;
         let learning_rate = self.options.schedule.rate(self.state.step);
@@ -173,18 +187,26 @@ impl Trainer {
         let [loss, norm] = if loss_scale.is_dynamic() {
             let [loss, norm] = read(&numbers)?;
             if !loss.is_finite() {
-                return Err(NnError::NotFinite { what: "loss", value: loss, step });
+                return Err(NnError::NotFinite {
+                    what: "loss",
+                    value: loss,
+                    step,
+                });
             }
             skipped = !self.state.loss_scale.accept(norm);
             if !skipped {
-                self.optimizer.step(model, gradients, learning_rate, &scale)?;
+                self.optimizer
+                    .step(model, gradients, learning_rate, &scale)?;
             }
             [loss, norm]
         } else {
             // The update does not wait for the numbers: it leaves everything as it is where the norm is no number.
-            self.optimizer.step(model, gradients, learning_rate, &scale)?;
+            self.optimizer
+                .step(model, gradients, learning_rate, &scale)?;
             let [loss, norm] = read(&numbers)?;
-            let faulty = [("loss", loss), ("norm of the gradients", norm)].into_iter().find(|(_, value)| !value.is_finite());
+            let faulty = [("loss", loss), ("norm of the gradients", norm)]
+                .into_iter()
+                .find(|(_, value)| !value.is_finite());
             if let Some((what, value)) = faulty {
                 self.optimizer.step_back();
                 return Err(NnError::NotFinite { what, value, step });

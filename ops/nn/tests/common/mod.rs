@@ -21,16 +21,27 @@ pub fn expected() -> Value {
 
 pub fn floats(value: &Value) -> Vec<f32> {
     let numbers = value.as_array().expect("numbers");
-    numbers.iter().map(|number| number.as_f64().expect("a number") as f32).collect()
+    numbers
+        .iter()
+        .map(|number| number.as_f64().expect("a number") as f32)
+        .collect()
 }
 
 pub fn integers(value: &Value) -> Vec<u32> {
     let numbers = value.as_array().expect("numbers");
-    numbers.iter().map(|number| number.as_u64().expect("an integer") as u32).collect()
+    numbers
+        .iter()
+        .map(|number| number.as_u64().expect("an integer") as u32)
+        .collect()
 }
 
 pub fn rows(value: &Value) -> Vec<Vec<u32>> {
-    value.as_array().expect("rows").iter().map(integers).collect()
+    value
+        .as_array()
+        .expect("rows")
+        .iter()
+        .map(integers)
+        .collect()
 }
 
 /// The native device, and an adapter where there is one.
@@ -59,7 +70,8 @@ pub fn texts(expected: &Value, device: &Device) -> Packed {
 pub fn model<M: Pretrained>(file: &str, device: &Device) -> M {
     let config = BertConfig::read(fixtures().join("config.json")).expect("a configuration");
     let key = RandomKey::new(0);
-    let (model, report) = M::from_folder_with(fixtures().join(file), &config, key, device).expect("weights");
+    let (model, report) =
+        M::from_folder_with(fixtures().join(file), &config, key, device).expect("weights");
     assert_eq!(report, nn::LoadReport::default(), "{file}");
     model
 }
@@ -69,15 +81,21 @@ pub fn weights(file: &str) -> Weights {
 }
 
 pub fn stored(weights: &Weights, name: &str) -> Vec<f32> {
-    let view = weights.get(name).unwrap_or_else(|| panic!("{name} is in no file"));
-    view.tensor(&Device::cpu()).and_then(|tensor| Ok(tensor.to_f32_vec()?)).expect("a tensor")
+    let view = weights
+        .get(name)
+        .unwrap_or_else(|| panic!("{name} is in no file"));
+    view.tensor(&Device::cpu())
+        .and_then(|tensor| Ok(tensor.to_f32_vec()?))
+        .expect("a tensor")
 }
 
 /// Within `tolerance` of the largest expected value.
 pub fn assert_close(found: &Tensor, expected: &[f32], tolerance: f32, what: &str) {
     let found = found.to_f32_vec().expect("values");
     assert_eq!(found.len(), expected.len(), "{what}: number of elements");
-    let largest = expected.iter().fold(0.0_f32, |largest, x| largest.max(x.abs()));
+    let largest = expected
+        .iter()
+        .fold(0.0_f32, |largest, x| largest.max(x.abs()));
     for (place, (found, expected)) in found.iter().zip(expected).enumerate() {
         let difference = (found - expected).abs();
         assert!(
