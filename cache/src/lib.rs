@@ -56,6 +56,7 @@ pub mod canonical;
 
 mod action;
 mod blobs;
+mod commit;
 mod digest;
 mod disk;
 mod error;
@@ -82,6 +83,7 @@ pub use error::CacheError;
 pub use gc::{GcOptions, GcReport};
 pub use lock::KeyLock;
 pub use lookup::{Absence, Lookup};
+pub use publish::Publication;
 pub use staging::Staging;
 pub use store::Cache;
 pub use verify::{CorruptBlob, MissingOutput, VerifyProgress, VerifyReport};

@@ -1,19 +1,18 @@
 //! Making outputs durable, then visible.
 //!
 //! Large blobs: sync the file, rename it into `blobs/`, sync the folder; then the record. Small ones go with the
-//! record (see [`crate::inline`]). Threads that publish at the same time share one write and one sync of the log:
-//! whoever gets the leader's lock commits everything that waits.
+//! record (see [`crate::inline`]). The record itself is committed together with others (see `commit.rs`).
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::fs::{self, File, Permissions};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use crate::disk::{hash, now, sync_dir};
+use crate::disk::{hash, now};
 use crate::folder::{Links, files, look_at, not_a_file};
 use crate::frame::{Frame, kind};
+use crate::lock::StoreLock;
 use crate::{Action, Artifact, Blob, Cache, CacheError, Digest, Key, Output, inline, record};
 
 /// An output's file, hashed but not yet in the store.
@@ -22,6 +21,18 @@ struct Source {
     blob: Blob,
     /// The bytes, if they go into the record.
     inline: Option<Vec<u8>>,
+}
+
+/// An action whose outputs are in the store and whose record is not: nobody sees it yet.
+///
+/// It keeps garbage collection out until it is dropped or published by [`Cache::publish_all`].
+#[derive(Debug)]
+pub struct Publication {
+    action: Action,
+    records: Vec<u8>,
+    /// Folders whose names must be durable before the record is.
+    dirs: Vec<PathBuf>,
+    _shared: StoreLock,
 }
 
 impl Cache {
@@ -44,6 +55,23 @@ impl Cache {
         manifest: String,
         provenance: String,
     ) -> Result<Action, CacheError> {
+        let publication = self.prepare(key, outputs, manifest, provenance)?;
+        self.commit(publication.records, publication.dirs)?;
+        Ok(publication.action)
+    }
+
+    /// The first half of [`Cache::publish`]: takes the outputs into the store. On return they need their files no
+    /// more, and the action is neither durable nor visible before [`Cache::publish_all`] has returned.
+    ///
+    /// # Errors
+    /// As [`Cache::publish`].
+    pub fn prepare(
+        &self,
+        key: Key,
+        outputs: Vec<(String, PathBuf)>,
+        manifest: String,
+        provenance: String,
+    ) -> Result<Publication, CacheError> {
         self.writable("publish")?;
         let mut sources = Vec::new();
         let mut published: Vec<Output> = Vec::with_capacity(outputs.len());
@@ -64,7 +92,7 @@ impl Cache {
             });
         }
 
-        let _shared = self.share()?;
+        let shared = self.share()?;
         let mut inline_part = Vec::new();
         let mut dirs = Vec::new();
         let mut placed = HashSet::new();
@@ -86,14 +114,35 @@ impl Cache {
         }
         let mut records = Vec::new();
         Frame::new(kind::ACTION, key, created, &body, &inline_part).write(&mut records);
-        self.commit(records, dirs)?;
-        Ok(Action {
-            key,
-            outputs: published,
-            manifest,
-            provenance,
-            created,
+        Ok(Publication {
+            action: Action {
+                key,
+                outputs: published,
+                manifest,
+                provenance,
+                created,
+            },
+            records,
+            dirs,
+            _shared: shared,
         })
+    }
+
+    /// The second half of [`Cache::publish`], for many actions with one wait for the disk. Where they cannot be
+    /// published together, as on a disk that is almost full, each is tried by itself.
+    ///
+    /// # Errors
+    /// [`CacheError::Io`] for each action that is not there.
+    pub fn publish_all(&self, publications: Vec<Publication>) -> Vec<Result<Action, CacheError>> {
+        if publications.len() > 1 {
+            let records = publications.iter().flat_map(|one| &one.records).copied();
+            let dirs = publications.iter().flat_map(|one| &one.dirs).cloned();
+            if self.commit(records.collect(), dirs.collect()).is_ok() {
+                return publications.into_iter().map(|one| Ok(one.action)).collect();
+            }
+        }
+        let publish = |one: Publication| self.commit(one.records, one.dirs).map(|()| one.action);
+        publications.into_iter().map(publish).collect()
     }
 
     fn hash_output(
@@ -201,132 +250,5 @@ impl Cache {
         let copy = self.session()?.new_path();
         fs::copy(source, &copy).map_err(CacheError::io("copy a file to", &copy))?;
         Ok(copy)
-    }
-
-    /// Makes `dirs` durable, then appends `records` to the log and makes them durable, together with what other
-    /// threads commit at the same time. The caller shares the store's lock.
-    pub(crate) fn commit(&self, records: Vec<u8>, dirs: Vec<PathBuf>) -> Result<(), CacheError> {
-        let ticket = Arc::new(Ticket {
-            records,
-            dirs,
-            done: OnceLock::new(),
-        });
-        self.committer
-            .waiting
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(Arc::clone(&ticket));
-        let leader = self
-            .committer
-            .leader
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if ticket.done.get().is_none() {
-            let batch = std::mem::take(
-                &mut *self
-                    .committer
-                    .waiting
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner),
-            );
-            let result = self.commit_batch(&batch).map_err(Failure::from);
-            for ticket in &batch {
-                let _ = ticket.done.set(result.clone());
-            }
-        }
-        drop(leader);
-        match ticket.done.get() {
-            Some(Ok(())) => Ok(()),
-            Some(Err(failure)) => Err(failure.clone().into()),
-            None => Err(CacheError::io("commit to", &self.root)(io::Error::other(
-                "another thread broke off",
-            ))),
-        }
-    }
-
-    fn commit_batch(&self, batch: &[Arc<Ticket>]) -> Result<(), CacheError> {
-        let dirs: BTreeSet<&Path> = batch
-            .iter()
-            .flat_map(|ticket| &ticket.dirs)
-            .map(PathBuf::as_path)
-            .collect();
-        for dir in &dirs {
-            sync_dir(dir)?;
-        }
-        if !dirs.is_empty() {
-            // One of the folders may be new.
-            sync_dir(&self.blobs_dir())?;
-        }
-        let records: Vec<u8> = batch
-            .iter()
-            .flat_map(|ticket| &ticket.records)
-            .copied()
-            .collect();
-        let file = self.log_mut().append(&records)?;
-        file.sync_data()
-            .map_err(CacheError::io("sync", &self.root.join("actions.log")))
-    }
-}
-
-/// Where publishing threads meet.
-#[derive(Debug, Default)]
-pub(crate) struct Committer {
-    waiting: Mutex<Vec<Arc<Ticket>>>,
-    leader: Mutex<()>,
-}
-
-#[derive(Debug)]
-struct Ticket {
-    records: Vec<u8>,
-    dirs: Vec<PathBuf>,
-    done: OnceLock<Result<(), Failure>>,
-}
-
-/// An I/O error that every thread of a batch gets to see.
-#[derive(Clone, Debug)]
-struct Failure {
-    doing: &'static str,
-    path: PathBuf,
-    source: Arc<io::Error>,
-}
-
-impl From<CacheError> for Failure {
-    fn from(error: CacheError) -> Self {
-        match error {
-            CacheError::Io {
-                doing,
-                path,
-                source,
-            } => Self {
-                doing,
-                path,
-                source: Arc::new(source),
-            },
-            other => Self {
-                doing: "commit",
-                path: PathBuf::new(),
-                source: Arc::new(io::Error::other(other)),
-            },
-        }
-    }
-}
-
-impl From<Failure> for CacheError {
-    fn from(
-        Failure {
-            doing,
-            path,
-            source,
-        }: Failure,
-    ) -> Self {
-        let source = match source.raw_os_error() {
-            Some(code) => io::Error::from_raw_os_error(code),
-            None => io::Error::new(source.kind(), source.to_string()),
-        };
-        Self::Io {
-            doing,
-            path,
-            source,
-        }
     }
 }

@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGua
 
 use tempfile::TempDir;
 
+use crate::commit::Committer;
 use crate::disk::{entries, now, sync_dir, unique_name, write_durably};
 use crate::inline::{self, Boot};
 use crate::lock::{self, StoreLock};
 use crate::log::Log;
-use crate::publish::Committer;
 use crate::staging::Session;
 use crate::{Action, Blob, CacheError, Key, record, staging};
 

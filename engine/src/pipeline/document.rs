@@ -51,7 +51,7 @@ impl Document {
     /// Reads a file's text. What is wrong is noted, and the rest is read all the same; but of a text that is no TOML, nothing:
     /// what stands behind a broken line may be lost, and would be missed.
     pub fn read(text: &str, overrides: &[Override], mistakes: &mut Mistakes) -> Document {
-        let root = parse_document(text, mistakes);
+        let mut root = parse_document(text, mistakes);
         if !mistakes.is_empty() {
             return Document::default();
         }
@@ -73,8 +73,8 @@ impl Document {
             ),
         }
         document.read_vars(root.get("vars"), mistakes);
-        document.read_steps(root.get("steps"), mistakes);
         let vars_span = root.entry("vars").map_or(0..0, |(key, _)| key.span.clone());
+        document.read_steps(root.take("steps"), mistakes);
         for set in overrides {
             document.apply(set, &vars_span, mistakes);
         }
@@ -130,8 +130,11 @@ impl Document {
         }
     }
 
-    fn read_steps(&mut self, steps: Option<&Value>, mistakes: &mut Mistakes) {
-        let steps = steps.map(Value::entries).unwrap_or_default();
+    fn read_steps(&mut self, steps: Option<Value>, mistakes: &mut Mistakes) {
+        let steps = match steps.map(|steps| steps.data) {
+            Some(Data::Table(entries)) => entries,
+            _ => Vec::new(),
+        };
         if steps.is_empty() {
             let mistake = Mistake::new(0..0, "the file has no steps");
             mistakes.push(
@@ -141,7 +144,7 @@ impl Document {
         for (key, value) in steps {
             check_name("step", &key.name, &key.span, mistakes);
             if matches!(value.data, Data::Table(_)) {
-                self.steps.push((key.clone(), value.clone()));
+                self.steps.push((key, value));
             } else {
                 let message = format!(
                     "the step `{}` must be a table, not {}",

@@ -58,7 +58,7 @@ impl Budget {
         let gpu_fits = !needs.gpu
             || self.gpu == Gpu::Free
             || (needs.shares_gpu && matches!(self.gpu, Gpu::Shared(_)));
-        if self.slots == 0 || self.free_cores == 0 || memory > self.free_memory || !gpu_fits {
+        if self.is_exhausted() || memory > self.free_memory || !gpu_fits {
             return None;
         }
         let share = (self.free_cores / ready.max(1)).max(1);
@@ -78,6 +78,11 @@ impl Budget {
             memory,
             gpu: needs.gpu,
         })
+    }
+
+    /// Whether no step at all can have anything.
+    pub fn is_exhausted(&self) -> bool {
+        self.slots == 0 || self.free_cores == 0
     }
 
     /// Gives back what was taken.

@@ -1,7 +1,8 @@
-//! Runs what a plan leaves to do: a scheduler, workers, resources, a journal. Everything that happens is an
+//! Runs what a plan leaves to do: a scheduler, workers, a committer, resources, a journal. Everything that happens is an
 //! [`Event`], which goes to the journal and to whoever listens.
 
 mod budget;
+mod crew;
 pub mod event;
 pub mod find;
 pub mod folder;

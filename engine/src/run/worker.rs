@@ -1,4 +1,5 @@
-//! Runs one instance: takes the lock on its key, checks what feeds it, lets it work in a folder of its own, publishes.
+//! Runs one instance: takes the lock on its key, checks what feeds it, lets it work in a folder of its own, and takes
+//! its outputs into the cache. Making them durable is left to the [committer](super::crew).
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -6,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use cache::{Action, Artifact, Cache, CacheError, Key, Lookup};
+use cache::{Action, Artifact, Cache, CacheError, Key, KeyLock, Lookup, Publication};
 
 use super::event::Listener;
 use crate::pipeline::{Instance, Pipeline};
@@ -40,6 +41,64 @@ pub struct Finished {
     pub shared: bool,
 }
 
+/// What a worker has to show for a task.
+pub enum Worked {
+    /// Another engine computed it meanwhile.
+    Shared(Finished),
+    /// The outputs are in the cache, and not yet published.
+    Unpublished(Unpublished),
+}
+
+/// An instance that has run, and is not done before its outputs are published.
+pub struct Unpublished {
+    publication: Publication,
+    notes: Vec<String>,
+    resume_folder: PathBuf,
+    /// Until then nobody else computes it.
+    _lock: KeyLock,
+}
+
+impl Unpublished {
+    /// What is to be published, and what follows upon that.
+    pub fn into_parts(self) -> (Publication, Published) {
+        let Unpublished {
+            publication,
+            notes,
+            resume_folder,
+            _lock,
+        } = self;
+        let published = Published {
+            notes,
+            resume_folder,
+            _lock,
+        };
+        (publication, published)
+    }
+}
+
+/// What remains of an [`Unpublished`] instance beside its outputs.
+pub struct Published {
+    notes: Vec<String>,
+    resume_folder: PathBuf,
+    _lock: KeyLock,
+}
+
+impl Published {
+    /// The instance is done: its outputs are durable, and what it kept for another attempt can go.
+    pub fn finish(self, action: Action) -> Finished {
+        if self.resume_folder.exists()
+            && let Err(error) = std::fs::remove_dir_all(&self.resume_folder)
+        {
+            tracing::warn!("removing {}: {error}", self.resume_folder.display());
+        }
+        Finished {
+            action,
+            notes: self.notes,
+            shared: false,
+        }
+    }
+}
+
 /// Why a task did not finish.
 pub enum Unfinished {
     /// The step said why.
@@ -68,7 +127,7 @@ pub struct Workshop<'a> {
 
 impl Workshop<'_> {
     /// Runs a task.
-    pub fn run(&self, task: &Task) -> Result<Finished, Unfinished> {
+    pub fn run(&self, task: &Task) -> Result<Worked, Unfinished> {
         let instance = &self.pipeline.instances[task.index];
         let lock = match self.cache.try_lock(&task.key)? {
             Some(lock) => lock,
@@ -80,11 +139,11 @@ impl Workshop<'_> {
         };
         self.cache.refresh()?;
         if let (false, Lookup::Hit(action)) = (task.forced, self.cache.lookup(&task.key)) {
-            return Ok(Finished {
+            return Ok(Worked::Shared(Finished {
                 notes: notes_of(&action),
                 action,
                 shared: true,
-            });
+            }));
         }
         let inputs = self.inputs(instance, task)?;
         let staging = self.cache.stage()?;
@@ -135,23 +194,18 @@ impl Workshop<'_> {
             "threads": task.cores,
             "notes": notes,
         });
-        let action = self.cache.publish(
+        let publication = self.cache.prepare(
             task.key,
             outputs,
             task.manifest.to_text(),
             provenance.to_string(),
         )?;
-        if resume_folder.exists()
-            && let Err(error) = std::fs::remove_dir_all(&resume_folder)
-        {
-            tracing::warn!("removing {}: {error}", resume_folder.display());
-        }
-        drop(lock);
-        Ok(Finished {
-            action,
+        Ok(Worked::Unpublished(Unpublished {
+            publication,
             notes,
-            shared: false,
-        })
+            resume_folder,
+            _lock: lock,
+        }))
     }
 
     /// The paths of what feeds an instance, every blob rehashed, so that damage never spreads.

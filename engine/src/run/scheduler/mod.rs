@@ -1,92 +1,31 @@
 //! Runs what is ready, as much at a time as the machine bears, until everything is done, failed or stopped.
 //!
-//! One thread decides: it alone changes the state of an instance. Workers run tasks and report back.
+//! One thread decides: it alone changes the state of an instance. The crew runs tasks and reports back.
+
+mod damage;
+mod end;
+mod graph;
+mod setup;
 
 use std::collections::{BTreeSet, BinaryHeap};
-use std::io;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, mpsc};
+use std::sync::mpsc;
 use std::time::Instant;
 
-use cache::{Action, Cache};
+use cache::Action;
 
-use super::budget::{Budget, Grant};
-use super::event::{Event, Listener, OutputRecord, RunStatus};
-use super::folder::RunFolder;
-use super::journal::Journal;
-use super::worker::{Finished, Task, Unfinished, Workshop};
+use graph::{consumers_of, heights_of, producers_of};
+pub use setup::{Options, RunError, Setup, Summary};
+
 use crate::pipeline::Pipeline;
-use crate::plan::{Choice, Plan, PlanError, Planned, Previous, Resolver, Selection, digest_of};
+use crate::plan::{Choice, Plan, Planned, Previous, Resolver, Selection};
+use crate::run::budget::{Budget, Grant};
+use crate::run::crew::{self, Report};
+use crate::run::event::{Event, Listener, OutputRecord};
+use crate::run::folder::RunFolder;
+use crate::run::journal::Journal;
+use crate::run::worker::{Finished, Task, Unfinished, Workshop};
 use crate::steps::StepError;
-
-/// How to run.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// How many steps may run at a time; as many as there are cores if not given.
-    pub jobs: Option<usize>,
-    /// Whether steps that do not depend on a failed one still run.
-    pub keep_going: bool,
-    /// The command line, for the journal.
-    pub arguments: Vec<String>,
-}
-
-/// What came of a run.
-#[derive(Debug)]
-pub struct Summary {
-    /// How it ended.
-    pub status: RunStatus,
-    /// How many instances were cached, ran and failed.
-    pub cached: usize,
-    /// How many ran.
-    pub ran: usize,
-    /// How many failed.
-    pub failed: usize,
-    /// How long it took, in milliseconds.
-    pub wall_ms: u64,
-    /// The outputs of each instance, where they are there.
-    pub actions: Vec<Option<Action>>,
-}
-
-/// Why a run could not be made or kept up.
-#[derive(Debug, thiserror::Error, miette::Diagnostic)]
-pub enum RunError {
-    /// The journal cannot be written.
-    #[error("writing the journal {}: {error}", path.display())]
-    #[diagnostic(help(
-        "runs are kept in `.engine/runs` of the project's root; check that it can be written and that the disk is not full"
-    ))]
-    Journal {
-        /// The journal.
-        path: PathBuf,
-        /// What the system said.
-        error: io::Error,
-    },
-    /// A file that a step reads went away.
-    #[error(transparent)]
-    #[diagnostic(transparent)]
-    Plan(#[from] PlanError),
-}
-
-/// Everything that a run works with.
-pub struct Setup<'a> {
-    /// The pipeline.
-    pub pipeline: &'a Pipeline,
-    /// The cache.
-    pub cache: &'a Cache,
-    /// Which instances are wanted, and which are forced.
-    pub selection: &'a Selection,
-    /// What the steps were in earlier runs.
-    pub previous: &'a dyn Previous,
-    /// The folder of the run, which exists already.
-    pub folder: &'a RunFolder,
-    /// How to run.
-    pub options: &'a Options,
-    /// Sees everything that happens.
-    pub listener: &'a dyn Listener,
-    /// Set when the run should stop.
-    pub cancelled: &'a AtomicBool,
-}
 
 /// Runs what `plan` leaves to do.
 pub fn run(setup: &Setup<'_>, plan: Plan) -> Result<Summary, RunError> {
@@ -118,24 +57,8 @@ pub fn run(setup: &Setup<'_>, plan: Plan) -> Result<Summary, RunError> {
         .jobs
         .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |n| n.get()))
         .clamp(1, to_run.max(1));
-    let (task_sender, task_receiver) = mpsc::channel::<Task>();
-    let (done_sender, done_receiver) = mpsc::channel();
-    let task_receiver = Mutex::new(task_receiver);
     std::thread::scope(|scope| {
-        for _ in 0..workers {
-            let done_sender = done_sender.clone();
-            let (task_receiver, workshop) = (&task_receiver, &workshop);
-            scope.spawn(move || {
-                loop {
-                    let task = task_receiver.lock().map(|receiver| receiver.recv());
-                    let Ok(Ok(task)) = task else { break };
-                    let result = workshop.run(&task);
-                    if done_sender.send((task, result)).is_err() {
-                        break;
-                    }
-                }
-            });
-        }
+        let (tasks, reports) = crew::start(scope, &workshop, workers);
         let mut scheduler = Scheduler {
             pipeline,
             resolver: Resolver::new(pipeline, cache),
@@ -148,7 +71,7 @@ pub fn run(setup: &Setup<'_>, plan: Plan) -> Result<Summary, RunError> {
             journal_error: None,
             began: Instant::now(),
             budget,
-            tasks: Some(task_sender),
+            tasks: Some(tasks),
             states: Vec::new(),
             actions: Vec::new(),
             consumers: consumers_of(pipeline),
@@ -162,10 +85,11 @@ pub fn run(setup: &Setup<'_>, plan: Plan) -> Result<Summary, RunError> {
         };
         scheduler.begin(plan, folder)?;
         while scheduler.dispatch() {
-            let Ok((task, result)) = done_receiver.recv() else {
-                break;
-            };
-            scheduler.finished(task, result)?;
+            match reports.recv() {
+                Ok(Report::Worked(index)) => scheduler.worked(index),
+                Ok(Report::Done(task, result)) => scheduler.finished(task, result)?,
+                Err(_) => break,
+            }
         }
         scheduler.end()
     })
@@ -176,7 +100,14 @@ enum State {
     Left,
     Waiting,
     Ready,
-    Running { grant: Grant, since: u64 },
+    Running {
+        grant: Grant,
+        since: u64,
+    },
+    /// It has run, and its outputs are being published.
+    Publishing {
+        since: u64,
+    },
     Done,
     Failed,
     Skipped,
@@ -277,7 +208,10 @@ impl Scheduler<'_> {
         let stopped = self.cancelled.load(Ordering::Relaxed)
             || (self.counts.failed > 0 && !self.options.keep_going);
         let mut set_aside = Vec::new();
-        while !stopped && let Some(entry) = self.ready.pop() {
+        while !stopped
+            && !self.budget.is_exhausted()
+            && let Some(entry) = self.ready.pop()
+        {
             let index = entry.1.0;
             let needs = self.pipeline.instances[index].resources;
             let Some(grant) = self.budget.take(&needs, self.ready.len() + 1) else {
@@ -319,11 +253,11 @@ impl Scheduler<'_> {
         let mut worklist = vec![index];
         while let Some(index) = worklist.pop() {
             let actions = &self.actions;
+            let forced = self.selection.choice(index) == Choice::Forced;
             let resolution = self
                 .resolver
-                .resolve(index, &|producer| actions[producer].as_ref())?;
-            let forced = self.selection.choice(index) == Choice::Forced;
-            if let (false, Some(action)) = (forced, &resolution.action) {
+                .resolve(index, forced, &|producer| actions[producer].as_ref())?;
+            if let (None, Some(action)) = (&resolution.manifest, &resolution.action) {
                 self.counts.cached += 1;
                 self.emit_cached(index, action);
                 self.done(index, action.clone(), &mut worklist);
@@ -332,6 +266,9 @@ impl Scheduler<'_> {
             let why = self
                 .resolver
                 .why(index, &resolution, self.selection, self.previous);
+            let Some(manifest) = resolution.manifest else {
+                continue;
+            };
             let inputs = self.pipeline.instances[index]
                 .links
                 .iter()
@@ -345,7 +282,7 @@ impl Scheduler<'_> {
             let task = Task {
                 index,
                 key: resolution.key,
-                manifest: resolution.manifest,
+                manifest,
                 inputs,
                 forced,
                 cores: 1,
@@ -377,17 +314,23 @@ impl Scheduler<'_> {
         }
     }
 
+    /// Takes back what a running instance had of the machine.
+    fn worked(&mut self, index: usize) {
+        if let State::Running { grant, since } = self.states[index] {
+            self.budget.give_back(grant);
+            self.states[index] = State::Publishing { since };
+        }
+    }
+
     fn finished(
         &mut self,
         task: Task,
         result: Result<Finished, Unfinished>,
     ) -> Result<(), RunError> {
         let index = task.index;
+        self.worked(index);
         let started = match self.states[index] {
-            State::Running { grant, since } => {
-                self.budget.give_back(grant);
-                since
-            }
+            State::Publishing { since } => since,
             _ => self.now(),
         };
         self.running -= 1;
@@ -450,157 +393,6 @@ impl Scheduler<'_> {
         }
     }
 
-    /// The producers of damaged inputs run again; their consumer waits for them.
-    fn rebuild_inputs(&mut self, task: &Task, links: &[usize]) -> Result<(), RunError> {
-        let damaged: BTreeSet<usize> = links
-            .iter()
-            .map(|&link| self.pipeline.instances[task.index].links[link].producer)
-            .filter(|&producer| self.states[producer] == State::Done)
-            .collect();
-        for &producer in &damaged {
-            tracing::warn!(
-                "the output of `{}` is damaged in the cache; computing it again",
-                self.name(producer)
-            );
-            self.states[producer] = State::Waiting;
-            self.actions[producer] = None;
-        }
-        // Whoever waits, for whatever reason, now waits for these too.
-        for &producer in &damaged {
-            for &consumer in &self.consumers[producer] {
-                if self.states[consumer] == State::Waiting && !damaged.contains(&consumer) {
-                    self.waiting_for[consumer] += 1;
-                }
-            }
-        }
-        self.states[task.index] = State::Waiting;
-        let again: Vec<usize> = damaged.into_iter().chain([task.index]).collect();
-        for &index in &again {
-            self.waiting_for[index] = producers_of(self.pipeline, index)
-                .into_iter()
-                .filter(|&producer| self.actions[producer].is_none())
-                .count();
-        }
-        for index in again {
-            if self.waiting_for[index] == 0 && self.states[index] == State::Waiting {
-                self.settle(index)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn failed(&mut self, index: usize, error: StepError, at: u64, wall_ms: u64) {
-        self.counts.failed += 1;
-        self.states[index] = State::Failed;
-        let (message, help, output) = match error {
-            StepError::Failed {
-                message,
-                help,
-                output,
-            } => (message, help, output),
-            StepError::Cancelled => ("interrupted".to_owned(), None, None),
-        };
-        let secrets = &self.pipeline.secrets;
-        let event = Event::StepFailed {
-            step: self.name(index),
-            message: secrets.redact(&message),
-            help: help.map(|text| secrets.redact(&text)),
-            output: output.map(|text| secrets.redact(&text)),
-            at,
-            wall_ms,
-        };
-        self.emit(&event, false);
-        let because = self.name(index);
-        let mut worklist = self.consumers[index].clone();
-        while let Some(consumer) = worklist.pop() {
-            if self.states[consumer] == State::Waiting {
-                self.states[consumer] = State::Skipped;
-                let event = Event::StepSkipped {
-                    step: self.name(consumer),
-                    because: Some(because.clone()),
-                };
-                self.emit(&event, true);
-                worklist.extend(&self.consumers[consumer]);
-            }
-        }
-    }
-
-    /// Closes the journal and counts.
-    fn end(mut self) -> Result<Summary, RunError> {
-        self.tasks = None;
-        for index in 0..self.states.len() {
-            if matches!(self.states[index], State::Waiting | State::Ready) {
-                self.emit(
-                    &Event::StepSkipped {
-                        step: self.name(index),
-                        because: None,
-                    },
-                    true,
-                );
-            }
-        }
-        let unfinished = self
-            .states
-            .iter()
-            .any(|state| !matches!(state, State::Left | State::Done));
-        let status = match () {
-            () if self.counts.failed > 0 => RunStatus::Failed,
-            () if unfinished => RunStatus::Interrupted,
-            () => RunStatus::Succeeded,
-        };
-        let plan = if status == RunStatus::Succeeded {
-            self.plan_digest()
-        } else {
-            None
-        };
-        let Counts {
-            cached,
-            ran,
-            failed,
-        } = self.counts;
-        let wall_ms = self.now();
-        self.emit(
-            &Event::RunFinished {
-                status,
-                plan,
-                cached,
-                ran,
-                failed,
-                wall_ms,
-            },
-            false,
-        );
-        if let Some(journal) = self.journal.take() {
-            let path = journal.path().to_path_buf();
-            if let Err(error) = journal.finish() {
-                self.journal_error
-                    .get_or_insert(RunError::Journal { path, error });
-            }
-        }
-        if let Some(error) = self.journal_error {
-            tracing::warn!(
-                "{error}; the results are safe in the cache, the record of this run is not complete"
-            );
-        }
-        Ok(Summary {
-            status,
-            cached,
-            ran,
-            failed,
-            wall_ms,
-            actions: self.actions,
-        })
-    }
-
-    /// The digest that [`Plan::digest`] gives once all this is cached.
-    fn plan_digest(&self) -> Option<cache::Digest> {
-        let actions = self.states.iter().zip(&self.actions);
-        digest_of(actions.map(|(state, action)| match state {
-            State::Left => Some(None),
-            _ => action.as_ref().map(|action| Some(action.key)),
-        }))
-    }
-
     fn emit_cached(&mut self, index: usize, action: &Action) {
         let event = Event::StepCached {
             step: self.name(index),
@@ -640,32 +432,4 @@ fn output_records(action: &Action) -> Vec<OutputRecord> {
             size: output.artifact.size(),
         })
         .collect()
-}
-
-fn producers_of(pipeline: &Pipeline, index: usize) -> BTreeSet<usize> {
-    pipeline.instances[index]
-        .links
-        .iter()
-        .map(|link| link.producer)
-        .collect()
-}
-
-fn consumers_of(pipeline: &Pipeline) -> Vec<Vec<usize>> {
-    let mut consumers = vec![Vec::new(); pipeline.instances.len()];
-    for index in 0..pipeline.instances.len() {
-        for producer in producers_of(pipeline, index) {
-            consumers[producer].push(index);
-        }
-    }
-    consumers
-}
-
-fn heights_of(pipeline: &Pipeline) -> Vec<usize> {
-    let mut heights = vec![0; pipeline.instances.len()];
-    for (index, instance) in pipeline.instances.iter().enumerate().rev() {
-        for link in &instance.links {
-            heights[link.producer] = heights[link.producer].max(heights[index] + 1);
-        }
-    }
-    heights
 }
