@@ -86,6 +86,28 @@ impl Offsets {
     }
 }
 
+impl Tensor {
+    /// The sum of the rows of each text, `[tokens, ..] -> [texts, ..]`, in their order; zeros for a text without tokens.
+    ///
+    /// # Errors
+    /// [`TensorError::Shape`] if there are more or fewer rows than tokens.
+    pub fn sum_by_text(&self, offsets: &Offsets) -> Result<Self> {
+        if self.shape().first() != Some(&offsets.tokens()) {
+            return Err(TensorError::Shape {
+                op: "sum_by_text",
+                reason: format!("takes a row for each of {} tokens", offsets.tokens()),
+                shapes: vec![self.shape().clone()],
+            });
+        }
+        let texts = (0..).zip(offsets.lengths());
+        let text_of: Vec<u32> = texts
+            .flat_map(|(text, length)| std::iter::repeat_n(text, length))
+            .collect();
+        let text_of = Self::new(&text_of, [text_of.len()], self.device())?;
+        self.sum_by_index(0, &text_of, offsets.texts())
+    }
+}
+
 fn faulty(reason: &str) -> TensorError {
     TensorError::Shape {
         op: "offsets",
@@ -113,6 +135,27 @@ mod tests {
             (3, 8, 5)
         );
         assert_eq!(offsets.tensor().to_vec::<u32>().unwrap(), [0, 3, 3, 8]);
+    }
+
+    #[test]
+    fn rows_are_summed_within_texts_and_share_the_gradient() -> Result<()> {
+        let devices = std::iter::once(Device::cpu()).chain(crate::conformance::gpu());
+        for device in devices {
+            let x: Vec<f32> = (0..8).map(|x| x as f32).collect();
+            let x = Tensor::new(&x, [4, 2], &device)?.requires_grad()?;
+            let offsets = Offsets::of_lengths(&[3, 0, 1], &device)?;
+            let sums = x.sum_by_text(&offsets)?;
+            assert_eq!(sums.to_f32_vec()?, [6.0, 9.0, 0.0, 0.0, 6.0, 7.0]);
+            let upstream = Tensor::new(&[1.0_f32, 2.0, 3.0, 4.0, 5.0, 6.0], [3, 2], &device)?;
+            let gradient = sums
+                .backward_from(&upstream)?
+                .get(&x)
+                .map(Tensor::to_f32_vec)
+                .transpose()?;
+            assert_eq!(gradient, Some(vec![1.0, 2.0, 1.0, 2.0, 1.0, 2.0, 5.0, 6.0]));
+            assert!(x.narrow(0, 0, 3)?.sum_by_text(&offsets).is_err());
+        }
+        Ok(())
     }
 
     #[test]

@@ -1,0 +1,65 @@
+//! One vector a text.
+
+use tensor::{Offsets, Result, Tensor, TensorError};
+
+fn misfit(op: &'static str, reason: String, hidden: &Tensor) -> TensorError {
+    TensorError::Shape {
+        op,
+        reason,
+        shapes: vec![hidden.shape().clone()],
+    }
+}
+
+fn check(op: &'static str, hidden: &Tensor, offsets: &Offsets) -> Result<()> {
+    if hidden.rank() != 2 || hidden.shape()[0] != offsets.tokens() {
+        return Err(misfit(
+            op,
+            format!(
+                "takes the states of {} tokens, [tokens, hidden]",
+                offsets.tokens()
+            ),
+            hidden,
+        ));
+    }
+    match offsets.lengths().position(|length| length == 0) {
+        Some(text) => Err(misfit(
+            op,
+            format!("text {text} has no tokens; leave it out"),
+            hidden,
+        )),
+        None => Ok(()),
+    }
+}
+
+/// The vector of each text's first token, `[tokens, hidden] -> [texts, hidden]`.
+///
+/// # Errors
+/// [`TensorError::Shape`] for a text without tokens.
+pub fn first_tokens(hidden: &Tensor, offsets: &Offsets) -> Result<Tensor> {
+    check("first_tokens", hidden, offsets)?;
+    hidden.index_select(0, &offsets.tensor().narrow(0, 0, offsets.texts())?)
+}
+
+/// The mean of each text's vectors, `[tokens, hidden] -> [texts, hidden]`.
+///
+/// # Errors
+/// [`TensorError::Shape`] for a text without tokens.
+pub fn mean_pooling(hidden: &Tensor, offsets: &Offsets) -> Result<Tensor> {
+    check("mean_pooling", hidden, offsets)?;
+    let shares: Vec<f32> = offsets
+        .lengths()
+        .map(|length| 1.0 / length as f32)
+        .collect();
+    let shares = Tensor::new(&shares, [shares.len(), 1], hidden.device())?;
+    hidden.sum_by_text(offsets)?.mul(&shares)
+}
+
+/// Each vector divided by its Euclidean norm, which counts as 1e-12 at least, as in PyTorch.
+///
+/// # Errors
+/// Those of the ops.
+pub fn normalize(vectors: &Tensor) -> Result<Tensor> {
+    let last = vectors.rank().saturating_sub(1);
+    let norm = vectors.norm(&[last])?.unsqueeze(last)?;
+    vectors.div(&norm.clamp(1e-12, f32::MAX)?)
+}

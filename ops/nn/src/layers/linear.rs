@@ -1,0 +1,63 @@
+//! An affine map.
+
+use tensor::{Activation, Result, Tensor};
+
+use crate::module::module;
+use crate::{Forward, Init, Parameter};
+
+/// `x weightᵀ + bias`. The weight is `[out, in]`, the bias `[out]`, as in PyTorch.
+#[derive(Clone, Debug)]
+pub struct Linear {
+    weight: Parameter,
+    bias: Parameter,
+}
+
+module!(Linear { weight, bias });
+
+impl Linear {
+    /// Normal weights, and a bias of zeros.
+    ///
+    /// # Errors
+    /// [`tensor::TensorError::OutOfMemory`].
+    pub fn new(inputs: usize, outputs: usize, init: &Init<'_>) -> Result<Self> {
+        Ok(Self {
+            weight: init.normal([outputs, inputs])?,
+            bias: init.constant(0.0, [outputs])?,
+        })
+    }
+
+    /// `[.., in] -> [.., out]`.
+    ///
+    /// # Errors
+    /// Those of [`Tensor::linear`].
+    pub fn forward(&self, x: &Tensor, forward: Forward) -> Result<Tensor> {
+        self.forward_with(x, Activation::None, forward)
+    }
+
+    /// The same, and then the activation, in one pass.
+    ///
+    /// # Errors
+    /// Those of [`Tensor::linear`].
+    pub fn forward_with(
+        &self,
+        x: &Tensor,
+        activation: Activation,
+        forward: Forward,
+    ) -> Result<Tensor> {
+        let (weight, bias) = (
+            forward.cast(self.weight.tensor())?,
+            forward.cast(self.bias.tensor())?,
+        );
+        x.linear(&weight, Some(&bias), activation)
+    }
+
+    /// Its weight, `[out, in]`.
+    pub fn weight(&self) -> &Parameter {
+        &self.weight
+    }
+
+    /// Its bias, `[out]`.
+    pub fn bias(&self) -> &Parameter {
+        &self.bias
+    }
+}

@@ -1,0 +1,87 @@
+//! [`Sgd`]: gradient descent with momentum.
+
+use std::collections::BTreeMap;
+
+use tensor::{Gradients, Tensor};
+
+use super::{Group, Slots};
+use crate::module::Module;
+use crate::{Parameter, Result};
+
+/// Steps as PyTorch's `SGD` makes them.
+#[derive(Clone, Debug)]
+pub struct Sgd {
+    momentum: f64,
+    nesterov: bool,
+    slots: Slots,
+}
+
+impl Sgd {
+    /// For the parameters of `module`, each in the group that `group` gives it by its name; a momentum of 0 is plain descent.
+    ///
+    /// # Errors
+    /// [`tensor::TensorError::OutOfMemory`].
+    pub fn new<M: Module + ?Sized>(
+        module: &M,
+        momentum: f64,
+        group: impl Fn(&str, &Parameter) -> Group,
+    ) -> Result<Self> {
+        Ok(Self {
+            momentum,
+            nesterov: false,
+            slots: Slots::new("SGD", &["momentum_buffer"], module, group)?,
+        })
+    }
+
+    /// Looks ahead along the velocity (Sutskever et al. 2013).
+    #[must_use]
+    pub fn nesterov(self) -> Self {
+        Self {
+            nesterov: true,
+            ..self
+        }
+    }
+
+    /// Changes the module's parameters; see [`AdamW::step`](super::AdamW::step).
+    ///
+    /// # Errors
+    /// [`NnError::NoGradient`](crate::NnError::NoGradient); [`NnError::Input`](crate::NnError::Input) for another module.
+    pub fn step<M: Module + ?Sized>(
+        &mut self,
+        module: &mut M,
+        gradients: &mut Gradients,
+        learning_rate: f64,
+        scale: &Tensor,
+    ) -> Result<()> {
+        let Self {
+            momentum, nesterov, ..
+        } = *self;
+        self.slots
+            .step(module, gradients, |group, parameter, kept, gradient| {
+                let update = tensor::Sgd {
+                    learning_rate: learning_rate * group.rate,
+                    momentum,
+                    weight_decay: group.weight_decay,
+                    nesterov,
+                };
+                let [velocity] = kept else { return Ok(()) };
+                Ok(update.apply(parameter, velocity, gradient, scale)?)
+            })
+    }
+
+    /// The velocities by name, `momentum_buffer.NAME`.
+    ///
+    /// # Errors
+    /// None for models of this crate.
+    pub fn state(&self) -> Result<Vec<(String, Tensor)>> {
+        self.slots.state()
+    }
+
+    /// Takes back velocities that [`Sgd::state`] gave.
+    ///
+    /// # Errors
+    /// [`NnError::Input`](crate::NnError::Input) for those of another model.
+    pub fn restore(&mut self, state: BTreeMap<String, Tensor>) -> Result<()> {
+        self.slots.restore(state)
+    }
+}
