@@ -1,8 +1,10 @@
 //! A command and all that it starts: a process group that ends as one.
 
+use std::os::fd::OwnedFd;
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 
@@ -13,6 +15,41 @@ use super::watchdog::Watched;
 const GRACE: Duration = Duration::from_secs(2);
 /// The longest pause between two looks at it.
 const PAUSE: Duration = Duration::from_millis(20);
+
+/// Waits for a process to end, but never long, so that an interruption is heard.
+struct End {
+    /// Readable once the process has ended; `None` where the system has no such thing.
+    process: Option<OwnedFd>,
+    pause: Duration,
+}
+
+impl End {
+    fn of(process: Option<Pid>) -> End {
+        #[cfg(target_os = "linux")]
+        let process = process.and_then(|process| {
+            rustix::process::pidfd_open(process, rustix::process::PidfdFlags::empty()).ok()
+        });
+        #[cfg(not(target_os = "linux"))]
+        let process = process.and(None);
+        End {
+            process,
+            pause: Duration::from_micros(200),
+        }
+    }
+
+    fn await_briefly(&mut self) {
+        if let Some(process) = &self.process {
+            let mut events = [PollFd::new(process, PollFlags::IN)];
+            let longest = Timespec::try_from(PAUSE).ok();
+            match poll(&mut events, longest.as_ref()) {
+                Ok(_) | Err(Errno::INTR) => return,
+                Err(_) => self.process = None,
+            }
+        }
+        std::thread::sleep(self.pause);
+        self.pause = (self.pause * 2).min(PAUSE);
+    }
+}
 
 /// The process group of a running command.
 pub struct Group {
@@ -34,7 +71,7 @@ impl Group {
     /// Waits for the command and for what it left running in the background, which is killed if it does not end soon. When the
     /// run is interrupted the whole group is asked to end, and killed if it does not.
     pub fn wait(mut self, context: &Context<'_>) -> Result<ExitStatus, StepError> {
-        let mut pause = Duration::from_micros(200);
+        let mut end = End::of(self.id);
         let mut ended: Option<(ExitStatus, Instant)> = None;
         loop {
             if ended.is_none() {
@@ -43,6 +80,9 @@ impl Group {
                     StepError::new(format!("waiting for the command: {error}"))
                 })?;
                 ended = status.map(|status| (status, Instant::now()));
+                if ended.is_some() {
+                    end.process = None;
+                }
             }
             if let Some((status, since)) = ended {
                 // Once the leader is waited for, the group is there as long as any other process of it is.
@@ -59,8 +99,7 @@ impl Group {
                 self.end();
                 return Err(StepError::Cancelled);
             }
-            std::thread::sleep(pause);
-            pause = (pause * 2).min(PAUSE);
+            end.await_briefly();
         }
     }
 

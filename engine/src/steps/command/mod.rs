@@ -14,7 +14,9 @@ use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::OnceLock;
 
+use rustix::fs::{Access, access};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -144,7 +146,7 @@ impl Step for Command {
         } else {
             share(&log)?
         };
-        let mut command = std::process::Command::new("sh");
+        let mut command = std::process::Command::new(shell());
         command
             .arg("-c")
             .arg(&self.command)
@@ -191,6 +193,19 @@ impl Step for Command {
             .iter()
             .try_for_each(|(name, port_type)| check_output(name, *port_type, context, &log_path))
     }
+}
+
+/// Where `sh` is. Given a path, the standard library starts it by `posix_spawn`; given a name and an environment of its
+/// own, by `fork`, which copies the page tables of the whole engine: 2 ms a step at 10,000 steps.
+fn shell() -> &'static Path {
+    static SHELL: OnceLock<PathBuf> = OnceLock::new();
+    SHELL.get_or_init(|| {
+        let folders = std::env::var_os("PATH").unwrap_or_default();
+        std::env::split_paths(&folders)
+            .map(|folder| folder.join("sh"))
+            .find(|path| path.is_absolute() && access(path, Access::EXEC_OK).is_ok())
+            .unwrap_or_else(|| PathBuf::from("sh"))
+    })
 }
 
 /// `INPUT_name` and the paths that feed it, one a line.
