@@ -32,7 +32,12 @@ fn a_rich_report_works_at_desktop_and_phone_width_in_both_schemes() -> Checked {
             "{}: every figure and the graph",
             view.name
         );
-        assert_eq!(view.collapsibles.len(), page.steps.len(), "{}", view.name);
+        assert_eq!(
+            view.collapsibles.len(),
+            page.steps.len() + 1,
+            "{}: every step and the folded tables",
+            view.name
+        );
         assert_eq!(view.sorts, Some(true), "{}", view.name);
     }
     Ok(())

@@ -26,8 +26,10 @@ use crate::steps::port::{PortType, Show};
 
 /// Rows of a table that the report shows.
 const TABLE_ROWS: usize = 50;
-/// Instances of one step whose tables and figures the report shows.
-const INSTANCES_SHOWN: usize = 3;
+/// Instances of one step whose tables the report shows.
+const INSTANCES_SHOWN: usize = 60;
+/// Instances of one step whose figures the report shows.
+const FIGURES_SHOWN: usize = 3;
 /// Numbers of one metrics file that the report shows.
 const NUMBERS_SHOWN: usize = 24;
 
@@ -72,6 +74,9 @@ pub fn page(pipeline: &Pipeline, cache: &Cache, run: &RunRecord) -> Page {
         metrics: Vec::new(),
         tables: Vec::new(),
         figures: Vec::new(),
+        is_headline: false,
+        group: String::new(),
+        left_out: 0,
     };
     let mut steps = Vec::with_capacity(pipeline.steps.len());
     for entry in &pipeline.steps {
@@ -123,8 +128,8 @@ pub fn page(pipeline: &Pipeline, cache: &Cache, run: &RunRecord) -> Page {
         steps,
         parameters: settings(run),
         metrics: results.metrics,
-        tables: results.tables,
-        figures: results.figures,
+        tables: Results::in_order(results.tables),
+        figures: Results::in_order(results.figures),
         failures: run.steps.iter().filter_map(failure_of).collect(),
         environment: environment(&pipeline.root, &run.engine),
         source: Source {
@@ -248,8 +253,12 @@ struct Results<'a> {
     pipeline: &'a Pipeline,
     cache: &'a Cache,
     metrics: Vec<MetricGroup>,
-    tables: Vec<Table>,
-    figures: Vec<Figure>,
+    /// Each with whether it is what the run ends with.
+    tables: Vec<(bool, Table)>,
+    figures: Vec<(bool, Figure)>,
+    is_headline: bool,
+    group: String,
+    left_out: usize,
 }
 
 impl Results<'_> {
@@ -265,10 +274,31 @@ impl Results<'_> {
                 self.add_metrics_table(step, &port.name, finished);
                 continue;
             }
-            for (index, action) in finished.iter().take(INSTANCES_SHOWN) {
+            self.is_headline = port.show == Show::Headline;
+            self.group = match finished.len() {
+                1 => String::new(),
+                all if all > INSTANCES_SHOWN => format!(
+                    "{step}.{}, the first {INSTANCES_SHOWN} of {} instances",
+                    port.name,
+                    number::count(all as u64)
+                ),
+                all => format!("{step}.{}, {all} instances", port.name),
+            };
+            let shown = match port.port_type {
+                PortType::Figure => FIGURES_SHOWN,
+                _ => INSTANCES_SHOWN,
+            };
+            self.left_out = finished.len().saturating_sub(shown);
+            for (index, action) in finished.iter().take(shown) {
                 self.add_output(*index, action, &port.name, port.port_type);
             }
         }
+    }
+
+    /// Tables and figures, what the run ends with before what led to it.
+    fn in_order<T>(mut found: Vec<(bool, T)>) -> Vec<T> {
+        found.sort_by_key(|(is_headline, _)| !is_headline);
+        found.into_iter().map(|(_, result)| result).collect()
     }
 
     fn path(&self, action: &Action, port: &str) -> Option<std::path::PathBuf> {
@@ -293,11 +323,13 @@ impl Results<'_> {
                     } else {
                         String::new()
                     };
-                    self.tables.push(Table {
+                    let table = Table {
                         title,
                         note,
+                        group: self.group.clone(),
                         content: head.content,
-                    });
+                    };
+                    self.tables.push((self.is_headline, table));
                 }
             }
             PortType::Figure => {
@@ -308,11 +340,16 @@ impl Results<'_> {
                     } else {
                         Drawing::Foreign(svg)
                     };
-                    self.figures.push(Figure {
+                    let note = match self.left_out {
+                        0 => String::new(),
+                        more => format!("and {} more like it", number::count(more as u64)),
+                    };
+                    let figure = Figure {
                         title,
-                        note: String::new(),
+                        note,
                         drawing,
-                    });
+                    };
+                    self.figures.push((self.is_headline, figure));
                 }
             }
             PortType::Metrics => {
@@ -362,11 +399,12 @@ impl Results<'_> {
                 .rows
                 .push(std::iter::once(coordinates).chain(cells).collect());
         }
-        self.tables.push(Table {
+        let table = Table {
             title: format!("{step}.{port}"),
-            note: String::new(),
             content,
-        });
+            ..Table::default()
+        };
+        self.tables.push((false, table));
     }
 }
 

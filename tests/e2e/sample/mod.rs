@@ -336,6 +336,7 @@ fn scores_table() -> Table {
     Table {
         title: text("compare.table"),
         note: text("mean and standard deviation over 3 seeds"),
+        group: String::new(),
         content,
     }
 }
@@ -358,6 +359,7 @@ fn duplicates_table() -> Table {
     Table {
         title: text("unique.removed"),
         note: text("the first 5 of 71 rows"),
+        group: text("unique.removed, 1 instance"),
         content,
     }
 }

@@ -144,6 +144,9 @@ pub struct Table {
     pub title: String,
     /// A remark, such as `the first 20 of 1,657 rows`.
     pub note: String,
+    /// What it is one of several of, such as `bayes_scores.report, 18 instances`: those that follow each other fold up together.
+    /// Empty for a table of its own.
+    pub group: String,
     /// Its content.
     pub content: TextTable,
 }

@@ -1,6 +1,6 @@
 //! What a run found: failures, figures, metrics and tables.
 
-use super::{Drawing, Figure, Page, Section};
+use super::{Drawing, Figure, Page, Section, Table};
 use crate::report::markup::{escaped, push, step_anchor};
 use crate::report::number;
 use crate::report::svg::{natural_width, style_element};
@@ -162,29 +162,49 @@ pub(super) fn metrics(page: &Page) -> Section {
 
 pub(super) fn tables(page: &Page) -> Section {
     let mut body = String::new();
-    for table in &page.tables {
-        push(
-            &mut body,
-            format_args!("<div class=\"table\"><h3>{}</h3>", escaped(&table.title)),
-        );
-        if !table.note.is_empty() {
+    for tables in page
+        .tables
+        .chunk_by(|a, b| !a.group.is_empty() && a.group == b.group)
+    {
+        let group = tables.first().map_or("", |table| table.group.as_str());
+        if !group.is_empty() {
             push(
                 &mut body,
-                format_args!("<p class=\"note\">{}</p>", escaped(&table.note)),
+                format_args!(
+                    "<details class=\"group\"><summary>{}</summary><div class=\"inside\">\n",
+                    escaped(group)
+                ),
             );
         }
-        push(
-            &mut body,
-            format_args!(
-                "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{}\">{}</div></div>\n",
-                escaped(&table.title),
-                table.content.to_html()
-            ),
-        );
+        tables.iter().for_each(|table| push_table(&mut body, table));
+        if !group.is_empty() {
+            body.push_str("</div></details>\n");
+        }
     }
     Section {
         id: "tables",
         title: "Tables",
         body,
     }
+}
+
+fn push_table(body: &mut String, table: &Table) {
+    push(
+        body,
+        format_args!("<div class=\"table\"><h3>{}</h3>", escaped(&table.title)),
+    );
+    if !table.note.is_empty() {
+        push(
+            body,
+            format_args!("<p class=\"note\">{}</p>", escaped(&table.note)),
+        );
+    }
+    push(
+        body,
+        format_args!(
+            "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{}\">{}</div></div>\n",
+            escaped(&table.title),
+            table.content.to_html()
+        ),
+    );
 }

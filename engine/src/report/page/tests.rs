@@ -194,6 +194,7 @@ fn markup_in_any_text_stays_text() {
     page.tables = vec![Table {
         title: text(),
         note: text(),
+        group: text(),
         content: table,
     }];
     page.figures = vec![Figure {
