@@ -180,6 +180,87 @@ fn a_near_miss_is_named() {
 }
 
 #[test]
+fn a_key_that_a_method_does_not_know_is_placed_with_its_near_miss() {
+    let text = r#"
+[pipeline]
+name = "train"
+[steps.rows]
+op = "load"
+source = "rows.jsonl"
+[steps.words]
+op = "vectorize"
+input = "rows"
+[steps.bayes]
+op = "train"
+method = "naive_bayes"
+input = { train = "rows", vectorizer = "words" }
+lables = "labels"
+alhpa = 0.5
+C = 1
+"#;
+    assert_mistake(
+        text,
+        "`train.naive_bayes` has no parameter `lables`",
+        "did you mean `labels`?",
+    );
+    assert_mistake(
+        text,
+        "`train.naive_bayes` has no parameter `alhpa`",
+        "did you mean `alpha`?",
+    );
+    assert_mistake(
+        text,
+        "`train.naive_bayes` has no parameter `C`",
+        "parameters: text, labels, task, label_set, alpha, fit_prior",
+    );
+    let invalid = Pipeline::parse(Path::new("test.toml"), Path::new("/"), text.to_owned(), &[]);
+    let places: Vec<&str> = invalid
+        .err()
+        .unwrap()
+        .mistakes()
+        .map(|mistake| &text[mistake.span().clone()])
+        .collect();
+    for key in ["lables", "alhpa", "C"] {
+        assert!(places.contains(&key), "{places:?}");
+    }
+}
+
+#[test]
+fn ports_named_in_a_table_are_in_the_order_of_the_file() {
+    let text = r#"
+[pipeline]
+name = "order"
+[steps.rows]
+op = "command"
+command = "true"
+outputs = { rows = "table" }
+[steps.split]
+op = "split"
+input = "rows"
+method = "random"
+parts = { train = 0.5, dev = 0.25, a_test = 0.25 }
+[steps.made]
+op = "command"
+command = "true"
+outputs = { z = "file", y = "table", a = "file" }
+"#;
+    let ports = |step: &str| -> Vec<String> {
+        let pipeline = parse(text).unwrap();
+        let mut instances = pipeline.instances.iter();
+        let instance = instances.find(|instance| instance.name == step).unwrap();
+        let names = instance.output_ports.iter().map(|port| port.name.clone());
+        names.collect()
+    };
+    assert_eq!(ports("split"), ["train", "dev", "a_test"]);
+    assert_eq!(ports("made"), ["z", "y", "a"]);
+    assert_mistake(
+        &format!("{text}[steps.next]\nop = \"stats\"\ninput = \"split.validation\"\n"),
+        "no output `validation`",
+        "train, dev, a_test",
+    );
+}
+
+#[test]
 fn a_ring_of_steps_is_named() {
     let ring = GOOD.replace(
         "command = \"echo ${vars.word}\"",
@@ -249,6 +330,26 @@ fn a_literal_dollar_brace_is_written_with_two_dollars() {
         .find(|instance| instance.name == "first")
         .unwrap();
     assert_eq!(first.parameters["command"], "echo ${HOME} hello");
+}
+
+#[test]
+fn what_follows_from_a_mistake_is_not_reported_beside_it() {
+    let only = |text: &str, message: &str| {
+        let found = mistakes(text);
+        assert_eq!(found.len(), 1, "{found:#?}");
+        assert!(found[0].0.contains(message), "{found:#?}");
+    };
+    only(&GOOD.replace("seed = 3", "seed 3"), "expected `=`");
+    only(
+        &GOOD.replace("[steps.same]", "[steps.many]"),
+        "duplicate key",
+    );
+    only(
+        &GOOD.replace("input = \"many.out\"", "input = \"${matrix.step}.out\""),
+        "unknown matrix axis",
+    );
+    let load = "[pipeline]\nname = \"x\"\n[vars]\ndata = \"x\"\n[steps.a]\nop = \"load\"\nsource = \"${vars.dta}\"\n";
+    only(load, "unknown variable");
 }
 
 #[test]

@@ -188,7 +188,7 @@ by    = "text"
         "there is no file data/isues.csv",
         "did you mean issues.csv?",
         "`method` cannot be `iterativ`",
-        "`table` has no column `text`",
+        "the input `table` has no column `text`",
     ] {
         assert!(said.text.contains(expected), "{expected}\n{}", said.text);
     }

@@ -167,7 +167,7 @@ impl Builder<'_> {
                             Mistake::new(matrix.span.clone(), format!("there is no step `{name}`"));
                         mistakes.push(mistake.near_miss(
                             name,
-                            self.by_name.keys().copied(),
+                            self.document.steps.iter().map(|(key, _)| key.name.as_str()),
                             "steps",
                         ));
                         return Axes::default();
@@ -209,7 +209,12 @@ impl Builder<'_> {
             env.extend(read_env(listed, mistakes));
         }
         let scope = self.scope(coordinates, &env, false);
-        let filled = scope.fill(table, mistakes);
+        let mut unfilled = Mistakes::default();
+        let filled = scope.fill(table, &mut unfilled);
+        let is_filled = unfilled.is_empty();
+        unfilled
+            .iter()
+            .for_each(|mistake| mistakes.push(mistake.clone()));
         let kind = find_kind(key, &filled, mistakes)?;
         let written = parameters_of(&filled, kind);
         let feeds = filled
@@ -224,6 +229,10 @@ impl Builder<'_> {
                 return None;
             }
         };
+        if !is_filled {
+            // What else would be found, such as a file that is not there, would follow from what is missing.
+            return None;
+        }
         let parameters = if scope.used_env.get() {
             let masked = self
                 .scope(coordinates, &env, true)

@@ -8,7 +8,7 @@ use super::mistake::{Mistake, Mistakes};
 use super::value::{Data, Key, Span, Value, parse_document, parse_value};
 
 /// A pipeline file, read but not yet understood.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Document {
     /// `pipeline.name`.
     pub name: String,
@@ -48,9 +48,13 @@ impl std::str::FromStr for Override {
 }
 
 impl Document {
-    /// Reads a file's text. What is wrong is noted, and the rest is read all the same.
+    /// Reads a file's text. What is wrong is noted, and the rest is read all the same; but of a text that is no TOML, nothing:
+    /// what stands behind a broken line may be lost, and would be missed.
     pub fn read(text: &str, overrides: &[Override], mistakes: &mut Mistakes) -> Document {
         let root = parse_document(text, mistakes);
+        if !mistakes.is_empty() {
+            return Document::default();
+        }
         const TABLES: [&str; 3] = ["pipeline", "vars", "steps"];
         for (key, _) in root.entries() {
             if !TABLES.contains(&key.name.as_str()) {
@@ -60,14 +64,7 @@ impl Document {
                 );
             }
         }
-        let mut document = Document {
-            name: String::new(),
-            description: String::new(),
-            seed: 0,
-            env: Vec::new(),
-            vars: BTreeMap::new(),
-            steps: Vec::new(),
-        };
+        let mut document = Document::default();
         match root.get("pipeline") {
             Some(header) => document.read_header(header, mistakes),
             None => mistakes.push(

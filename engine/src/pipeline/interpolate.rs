@@ -56,7 +56,7 @@ impl Scope<'_> {
             return match self.look_up(name, span, mistakes) {
                 Some(json) => Value::from_json(&json, span),
                 None => Value {
-                    data: Data::String(String::new()),
+                    data: Data::String(text.to_owned()),
                     span: span.clone(),
                 },
             };
@@ -93,7 +93,7 @@ impl Scope<'_> {
                             .help("let it be the whole of the value"),
                     );
                 }
-                None => {}
+                None => filled.push_str(&format!("${{{name}}}")),
             }
         }
         filled.push_str(rest);
@@ -122,7 +122,10 @@ impl Scope<'_> {
             }
             Some(("matrix", name)) => {
                 let found = self.matrix.get(name).cloned();
-                if found.is_none() {
+                if found.is_none() && self.matrix.is_empty() {
+                    let help = format!("the step has no matrix; add matrix = {{ {name} = [...] }}");
+                    mistakes.push(unknown("matrix axis").help(help));
+                } else if found.is_none() {
                     let names = self.matrix.names();
                     mistakes.push(unknown("matrix axis").near_miss(
                         name,

@@ -336,7 +336,13 @@ impl Linker<'_> {
 fn unknown_step(reference: &Reference, by_name: &HashMap<&str, usize>) -> Mistake {
     let message = format!("there is no step `{}`", reference.step);
     let mistake = Mistake::new(reference.span.clone(), message).label("unknown");
-    mistake.near_miss(&reference.step, by_name.keys().copied(), "steps")
+    let mut steps: Vec<(&str, usize)> = by_name.iter().map(|(name, at)| (*name, *at)).collect();
+    steps.sort_by_key(|(_, at)| *at);
+    mistake.near_miss(
+        &reference.step,
+        steps.into_iter().map(|(name, _)| name),
+        "steps",
+    )
 }
 
 /// The port that a feed means; for a step with one port of many artifacts, a name that is no port names the artifact.

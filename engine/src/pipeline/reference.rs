@@ -58,6 +58,10 @@ fn read_reference(value: &Value, mistakes: &mut Mistakes) -> Option<Reference> {
         mistakes.push(Mistake::new(span, message).help("write \"STEP\" or \"STEP.PORT\""));
         return None;
     };
+    // A `${...}` that could not be filled in was noted where that was found.
+    if text.contains("${") {
+        return None;
+    }
     let (step, port) = match text.split_once('.') {
         Some((step, port)) => (step, Some(port.to_owned())),
         None => (text, None),

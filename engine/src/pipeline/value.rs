@@ -142,9 +142,19 @@ impl Value {
 /// Parses a whole TOML document. Every syntax error is noted; what could be read is returned all the same.
 pub fn parse_document(text: &str, mistakes: &mut Mistakes) -> Value {
     let (document, errors) = DeTable::parse_recoverable(text);
+    let mut twice = false;
     for error in errors {
-        let span = error.span().unwrap_or(0..0);
-        mistakes.push(Mistake::new(span, error.message().to_owned()).label("not valid TOML"));
+        let mut mistake = Mistake::new(error.span().unwrap_or(0..0), error.message());
+        if error.message() == "duplicate key" {
+            // A header that stands there twice makes every key below it one.
+            if std::mem::replace(&mut twice, true) {
+                continue;
+            }
+            mistake = mistake.label("written before").help("rename one of them");
+        } else {
+            mistake = mistake.label("not valid TOML");
+        }
+        mistakes.push(mistake);
     }
     let span = document.span();
     let mut value = from_table(document.into_inner(), mistakes);

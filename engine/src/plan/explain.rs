@@ -170,3 +170,40 @@ fn word(value: &Json) -> String {
     }
     text.chars().take(57).chain("...".chars()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn differences(old: Json, new: Json) -> Vec<String> {
+        let mut differences = Vec::new();
+        compare(
+            "split",
+            &json!({ "parts": old }),
+            &json!({ "parts": new }),
+            &mut differences,
+        );
+        differences
+    }
+
+    #[test]
+    fn tables_in_the_order_of_the_file_are_compared_entry_by_entry_and_then_by_order() {
+        let halves = json!([{ "train": 0.5 }, { "test": 0.5 }]);
+        assert_eq!(
+            differences(halves.clone(), json!([{ "train": 0.6 }, { "test": 0.4 }])),
+            [
+                "split.parts.train: 0.5 -> 0.6",
+                "split.parts.test: 0.5 -> 0.4"
+            ]
+        );
+        assert_eq!(
+            differences(halves.clone(), json!([{ "test": 0.5 }, { "train": 0.5 }])),
+            ["split.parts: train, test -> test, train"]
+        );
+        assert_eq!(
+            differences(json!(null), halves),
+            ["split.parts: none -> { train = 0.5, test = 0.5 }"]
+        );
+    }
+}

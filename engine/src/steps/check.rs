@@ -93,8 +93,8 @@ impl Check {
             Ok(field) if wanted.accepts(field.data_type()) => {}
             Ok(field) => {
                 let message = format!(
-                    "the column `{column}` of `{port}` holds {}, not {}",
-                    field.data_type(),
+                    "the column `{column}` of the input `{port}` holds {}, not {}",
+                    table::type_name(field.data_type()),
                     wanted.name()
                 );
                 self.problem(parameter, message, None);
@@ -107,7 +107,7 @@ impl Check {
                 };
                 self.problem(
                     parameter,
-                    format!("`{port}` has no column `{column}`"),
+                    format!("the input `{port}` has no column `{column}`"),
                     Some(help),
                 );
             }

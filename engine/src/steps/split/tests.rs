@@ -75,6 +75,44 @@ fn every_row_is_in_exactly_one_part_or_unlabelled() {
 }
 
 #[test]
+fn the_order_in_which_parts_are_written_is_that_of_ports_and_columns_and_moves_no_row() {
+    let table = table(400);
+    let outcome = |text: &str, method: &str| {
+        let mut parameters = json!({ "method": method, "labels": "labels" });
+        parameters["parts"] = serde_json::from_str(text).unwrap();
+        let trial = Trial::new::<Split>(parameters)
+            .input("table", &table)
+            .seed(3);
+        let ports: Vec<String> = trial
+            .step()
+            .outputs()
+            .into_iter()
+            .map(|port| port.name)
+            .collect();
+        (ports, trial.run())
+    };
+    for method in ["random", "stratified", "iterative"] {
+        let (ports, one) = outcome(r#"{ "train": 0.5, "valid": 0.2, "test": 0.3 }"#, method);
+        assert_eq!(ports[..3], ["train", "valid", "test"]);
+        let columns: Vec<String> = one
+            .table("shares")
+            .column_names()
+            .map(str::to_owned)
+            .collect();
+        assert_eq!(columns[2..], ["share.train", "share.valid", "share.test"]);
+        let (ports, other) = outcome(r#"{ "test": 0.3, "train": 0.5, "valid": 0.2 }"#, method);
+        assert_eq!(ports[..3], ["test", "train", "valid"]);
+        for part in ["train", "valid", "test"] {
+            assert_eq!(
+                one.texts(part, "text"),
+                other.texts(part, "text"),
+                "{method}"
+            );
+        }
+    }
+}
+
+#[test]
 fn without_labels_all_rows_are_divided_and_nothing_else_is_written() {
     let parameters = json!({ "method": "random", "parts": { "one": 0.75, "two": 0.25 } });
     let trial = Trial::new::<Split>(parameters).input("table", &table(40));
@@ -187,11 +225,11 @@ fn what_does_not_fit_the_method_is_found_before_anything_runs() {
         ),
         [
             pair("parts", "the shares sum to 0.9, not to 1"),
-            pair("parts.c d", "`c d` cannot be the name of a part"),
             pair(
                 "parts.shares",
                 "no part can be called `shares`: that is another output"
             ),
+            pair("parts.c d", "`c d` cannot be the name of a part"),
             pair(
                 "",
                 "the method `stratified` needs the column with the labels"
@@ -214,7 +252,7 @@ fn what_does_not_fit_the_method_is_found_before_anything_runs() {
             pair("parts.a", "the share of `a` is negative: -0.5"),
             pair(
                 "labels",
-                "the column `project` of `table` holds Int64, not labels (text or a list of texts)"
+                "the column `project` of the input `table` holds int, not labels (text or a list of texts)"
             ),
             pair(
                 "by",
