@@ -1,6 +1,6 @@
 //! Looks at a file of texts, and writes the pipeline to begin with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use arrow_schema::DataType;
@@ -9,7 +9,7 @@ use table::{Table, TableError};
 
 use crate::report::number::count;
 
-/// Names under which texts usually stand, and labels.
+/// Names under which texts usually stand, titles and labels, in lower case.
 const TEXTS: [&str; 9] = [
     "text",
     "body",
@@ -21,7 +21,8 @@ const TEXTS: [&str; 9] = [
     "comment",
     "question",
 ];
-const LABELS: [&str; 9] = [
+const TITLES: [&str; 3] = ["title", "subject", "summary"];
+const LABELS: [&str; 12] = [
     "labels",
     "label",
     "tags",
@@ -31,7 +32,16 @@ const LABELS: [&str; 9] = [
     "class",
     "target",
     "intent",
+    "topic",
+    "sentiment",
+    "component",
 ];
+
+/// The most that a label has of characters, and a column of labels of different ones, where its name does not tell.
+const LONGEST_LABEL: usize = 40;
+const MOST_LABELS: usize = 50;
+/// How many rows a label must have on average in such a column.
+const ROWS_PER_LABEL: usize = 5;
 
 /// What a file holds, as far as a pipeline needs to know.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,7 +73,9 @@ pub enum SurveyError {
     Read(#[from] TableError),
     /// A column cannot be told.
     #[error("no column of {path} looks like {what}; columns: {columns}")]
-    #[diagnostic(help("name it: engine init DATA --{option} COLUMN"))]
+    #[diagnostic(help(
+        "name it: engine init DATA --{option} COLUMN. What texts without labels are good for, `engine ops` tells: load, dedupe, stats"
+    ))]
     NoColumn {
         /// The file.
         path: String,
@@ -114,10 +126,7 @@ pub fn survey(
     };
     let labels = match labels {
         Some(name) => rows.has_column(name).then(|| name.to_owned()),
-        None => LABELS
-            .into_iter()
-            .find(|name| rows.has_column(name))
-            .map(str::to_owned),
+        None => label_column(&rows)?,
     };
     let labels = labels.ok_or_else(|| missing("labels", "labels"))?;
     let text = text_columns(&rows, text, &labels)?.ok_or_else(|| missing("a text", "text"))?;
@@ -160,26 +169,58 @@ pub fn survey(
     })
 }
 
+/// The first column with one of the names, whatever its case.
+fn named<'a>(rows: &'a Table, names: &[&str]) -> Option<&'a str> {
+    let found = |name: &&str| {
+        let mut columns = rows.column_names();
+        columns.find(|column| column.to_lowercase() == **name)
+    };
+    names.iter().find_map(found)
+}
+
+/// The column of labels: a usual name, a column of lists of text, or a column of few short texts that recur.
+fn label_column(rows: &Table) -> Result<Option<String>, TableError> {
+    if let Some(name) = named(rows, &LABELS) {
+        return Ok(Some(name.to_owned()));
+    }
+    let is_list = |name: &&str| matches!(rows.data_type(name), Ok(DataType::List(item)) if item.data_type() == &DataType::Utf8);
+    if let Some(name) = rows.column_names().find(is_list) {
+        return Ok(Some(name.to_owned()));
+    }
+    for name in rows.column_names() {
+        if matches!(rows.data_type(name), Ok(DataType::Utf8)) {
+            let column = rows.text_column(name)?;
+            let mut distinct: BTreeSet<&str> = BTreeSet::new();
+            let recur = column.iter().flatten().all(|text| {
+                distinct.insert(text);
+                text.chars().count() <= LONGEST_LABEL && distinct.len() <= MOST_LABELS
+            });
+            let enough = rows.num_rows() >= ROWS_PER_LABEL * distinct.len();
+            if recur && enough && distinct.len() > 1 {
+                return Ok(Some(name.to_owned()));
+            }
+        }
+    }
+    Ok(None)
+}
+
 /// The columns of the text: the named one, a title with a body, a usual name, or the text column with the longest texts.
 fn text_columns(
     rows: &Table,
-    named: Option<&str>,
+    named_by_user: Option<&str>,
     labels: &str,
 ) -> Result<Option<Vec<String>>, TableError> {
-    if let Some(name) = named {
+    if let Some(name) = named_by_user {
         return Ok(rows.has_column(name).then(|| vec![name.to_owned()]));
     }
     let is_text =
         |name: &&str| matches!(rows.data_type(name), Ok(DataType::Utf8)) && *name != labels;
-    if let Some(body) = TEXTS
-        .into_iter()
-        .filter(|name| rows.has_column(name))
-        .find(is_text)
-    {
-        let title = ["title", "subject", "summary"]
-            .into_iter()
-            .filter(|name| rows.has_column(name))
-            .find(is_text);
+    let usual = |names: &[&'static str]| {
+        let mut found = names.iter().filter_map(|name| named(rows, &[*name]));
+        found.find(is_text)
+    };
+    if let Some(body) = usual(&TEXTS) {
+        let title = usual(&TITLES);
         return Ok(Some(
             title.into_iter().chain([body]).map(str::to_owned).collect(),
         ));

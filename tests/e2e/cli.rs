@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
+mod terminal;
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -12,6 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value as Json;
 
 use support::{Finished, Project, wait_until};
+use terminal::in_terminal;
 
 const SMALL: &str = r#"
 [pipeline]
@@ -192,6 +194,64 @@ fn a_failure_shows_message_output_help_what_was_skipped_and_how_to_retry() {
 }
 
 #[test]
+fn keep_going_runs_what_does_not_depend_on_the_failure_and_from_runs_what_does_depend_on_a_step() {
+    let other = "\n[steps.other]\nop = \"command\"\ninput = \"good\"\ncommand = \"sleep 0.3; cat $INPUT\"\n\
+                 [steps.after]\nop = \"command\"\ninput = \"other\"\ncommand = \"cat $INPUT\"\n";
+    let project = Project::new().file("failing.toml", &format!("{FAILING}{other}"));
+    let stopped = project.engine("run failing.toml").exit(1);
+    assert!(
+        stopped.stdout.contains("2 ran, 1 failed, 3 left")
+            || stopped.stdout.contains("1 ran, 1 failed, 4 left"),
+        "{}",
+        stopped.stdout
+    );
+    let run = project.engine("run failing.toml --keep-going").exit(1);
+    assert!(run.stdout.contains("1 failed, 2 left"), "{}", run.stdout);
+    for step in ["other", "after"] {
+        assert_eq!(
+            project
+                .engine(&format!("show failing.toml {step}"))
+                .success()
+                .code,
+            Some(0)
+        );
+    }
+    let again = project
+        .engine("run failing.toml --target after --from other")
+        .success();
+    assert!(
+        again.stdout.contains(": 2 ran, 1 cached"),
+        "{}",
+        again.stdout
+    );
+}
+
+#[test]
+fn the_cache_is_where_the_command_line_says_else_where_the_environment_says_else_in_the_project() {
+    let project = small();
+    let path = |arguments: &[&str], variable: Option<&str>| {
+        let mut command = project.command(arguments);
+        command.envs(variable.map(|value| ("ENGINE_CACHE", value)));
+        let path = Finished::from(command.output().unwrap()).success().stdout;
+        let root = project.root().canonicalize().unwrap();
+        path.trim()
+            .trim_start_matches(project.root().to_str().unwrap())
+            .trim_start_matches(root.to_str().unwrap())
+            .trim_start_matches('/')
+            .to_owned()
+    };
+    assert_eq!(path(&["cache", "path"], None), ".engine/cache");
+    assert_eq!(path(&["cache", "path"], Some("shared")), "shared");
+    assert_eq!(
+        path(&["cache", "path", "--cache", "mine"], Some("shared")),
+        "mine"
+    );
+    let mut run = project.command(&["run", "small.toml", "--cache", "mine"]);
+    Finished::from(run.output().unwrap()).success();
+    assert!(project.path("mine").is_dir() && !project.path(".engine/cache").exists());
+}
+
+#[test]
 fn an_invalid_file_or_command_line_exits_with_2_and_prints_nothing_on_stdout() {
     let project = small().file(
         "bad.toml",
@@ -322,15 +382,23 @@ fn a_terminal_shows_bars_and_colours_unless_they_are_unwanted() {
         "slow.toml",
         "[pipeline]\nname = \"slow\"\n[vars]\nx = 1\n[steps.slow]\nop = \"command\"\ncommand = \"sleep 0.7; echo ${vars.x}\"\n",
     );
-    let colours = project.in_terminal("run slow.toml", &[]);
+    let colours = in_terminal(&project, "run slow.toml", &[]);
     assert!(colours.contains("\u{1b}[32m✓\u{1b}[0m"), "{colours:?}");
     assert!(colours.contains("0 of 1 step, 1 running"), "{colours:?}");
-    let plain = project.in_terminal("run slow.toml --set vars.x=2", &[("NO_COLOR", "1")]);
+    let plain = in_terminal(
+        &project,
+        "run slow.toml --set vars.x=2",
+        &[("NO_COLOR", "1")],
+    );
     assert!(plain.contains("0 of 1 step, 1 running"), "{plain:?}");
     for code in ["[3", "[2m", "[1m"] {
         assert!(!plain.contains(&format!("\u{1b}{code}")), "{plain:?}");
     }
-    let dumb = project.in_terminal("run slow.toml --set vars.x=3", &[("TERM", "dumb")]);
+    let dumb = in_terminal(
+        &project,
+        "run slow.toml --set vars.x=3",
+        &[("TERM", "dumb")],
+    );
     assert!(!dumb.contains('\u{1b}'), "{dumb:?}");
 }
 

@@ -70,3 +70,26 @@ fn a_file_whose_columns_tell_nothing_is_answered_with_what_it_has() {
         "{said}"
     );
 }
+
+#[test]
+fn labels_are_found_by_a_list_or_by_few_values_that_recur_where_no_name_tells() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut lists = String::new();
+    let mut words = String::new();
+    for row in 0..120 {
+        let text = ["cat dog vet", "car road fuel", "sun rain wind"][row % 3];
+        let kind = ["pets", "cars", "weather"][row % 3];
+        writeln!(lists, r#"{{"Msg":"{text} {row}","Marks":["{kind}"]}}"#).unwrap();
+        writeln!(words, r#"{{"Text":"{text} {row}","cls":"{kind}"}}"#).unwrap();
+    }
+    fs::write(folder.path().join("lists.jsonl"), lists).unwrap();
+    fs::write(folder.path().join("words.jsonl"), words).unwrap();
+    for (name, labels, text) in [("lists", "Marks", "Msg"), ("words", "cls", "Text")] {
+        let said = succeed(folder.path(), &["init", &format!("{name}.jsonl")]);
+        assert!(
+            said.contains(&format!("(column `{labels}`); text: {text}")),
+            "{said}"
+        );
+        succeed(folder.path(), &["run", &format!("pipelines/{name}.toml")]);
+    }
+}

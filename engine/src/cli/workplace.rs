@@ -56,7 +56,7 @@ impl SelectionArguments {
 #[derive(Debug, Args)]
 pub struct CacheArguments {
     /// The cache. Default: `.engine/cache` in the project's root.
-    #[arg(long, env = "ENGINE_CACHE", value_name = "FOLDER")]
+    #[arg(long, global = true, env = "ENGINE_CACHE", value_name = "FOLDER")]
     cache: Option<PathBuf>,
 }
 
@@ -81,7 +81,7 @@ impl CacheArguments {
 #[derive(Debug, Args)]
 pub struct ProjectArguments {
     /// The project's folder. Default: the nearest one above the current folder that holds `.engine` or `.git`.
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, global = true, value_name = "FOLDER")]
     project: Option<PathBuf>,
 }
 
