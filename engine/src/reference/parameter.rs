@@ -35,7 +35,7 @@ pub struct Choice {
 }
 
 impl Parameter {
-    /// The parameters that a schema describes: those that must be given first, then by name.
+    /// The parameters that a schema describes: those that must be given first, each in the order of the struct.
     pub fn all_of(schema: &Json) -> Vec<Parameter> {
         entries(schema, schema)
     }
