@@ -5,7 +5,8 @@
 //!
 //! A request is a line of words, its answer a line with a number: `peak f32|bf16|f16` in operations a second, `copy` in bytes
 //! a second, and `gemm FORM PRECISION M N K MILLISECONDS` in seconds a call, the median. Forms are named after what a linear
-//! layer `y = x W^T` does: `packed` (W packed beforehand), `forward`, `dx` (dy W) and `dw` (dy^T x); `plain` is A B.
+//! layer `y = x W^T` does: `packed` (W packed beforehand), `forward`, `dx` (dy W) and `dw` (dy^T x); `plain` is A B. Precisions are
+//! `f32`, and `bf16`, `f16` or `half` (the best of this processor), for which x, W and y are stored as halves and W is packed.
 
 use std::hint::black_box;
 use std::io::{BufRead, Write};
@@ -69,6 +70,9 @@ fn answer(threads: &Threads, words: &[&str]) -> Outcome<f64> {
 fn precision(word: &str) -> Outcome<Precision> {
     match word {
         "f32" => Ok(Precision::F32),
+        "bf16" => Ok(Precision::Bf16),
+        "f16" => Ok(Precision::F16),
+        "half" => Ok(Precision::best()),
         _ => Err(format!("no such precision: {word}").into()),
     }
 }
@@ -126,6 +130,12 @@ fn median(time: Duration, mut run: impl FnMut()) -> f64 {
     seconds[seconds.len() / 2]
 }
 
+fn numbers(count: usize) -> Vec<f32> {
+    (0..count)
+        .map(|i| ((i * 7919) % 1009) as f32 / 1009.0 - 0.5)
+        .collect()
+}
+
 fn product(
     threads: &Threads,
     form: &str,
@@ -133,13 +143,30 @@ fn product(
     (m, n, k): (usize, usize, usize),
     time: Duration,
 ) -> f64 {
-    let numbers = |count: usize| -> Vec<f32> {
-        (0..count)
-            .map(|i| ((i * 7919) % 1009) as f32 / 1009.0 - 0.5)
-            .collect()
-    };
     let (a, b, mut c) = (numbers(m * k), numbers(k * n), vec![0.0_f32; m * n]);
     let packed = PackedB::new(threads, Matrix::new(&b, n, k).transposed(), precision);
+    macro_rules! halves {
+        ($half:ty) => {{
+            let a: Vec<$half> = a.iter().copied().map(<$half>::from_f32).collect();
+            let mut c = vec![<$half>::ZERO; m * n];
+            median(time, || {
+                let out = MatrixMut::new(&mut c, m, n);
+                gemm(
+                    threads,
+                    Matrix::new(&a, m, k),
+                    &packed,
+                    out,
+                    Epilogue::default(),
+                );
+                black_box(&mut c);
+            })
+        }};
+    }
+    match precision {
+        Precision::Bf16 => return halves!(half::bf16),
+        Precision::F16 => return halves!(half::f16),
+        Precision::F32 => {}
+    }
     median(time, || {
         let out = MatrixMut::new(&mut c, m, n);
         let (left, right) = (Matrix::new(&a, m, k), Matrix::new(&b, k, n));
@@ -182,53 +209,33 @@ fn copy(threads: &Threads) -> f64 {
 /// Operations a second of multiply-adds on registers, the most of five tries; zero where the processor lacks them.
 fn peak(threads: &Threads, kind: &str) -> f64 {
     const ROUNDS: usize = 2_000_000;
-    let run: fn(usize) -> f64 = match kind {
+    /// Sums that are carried at once, to hide the latency.
+    const SUMS: usize = 12;
+    // A function and the operations of one of its instructions.
+    let (run, operations): (fn(usize) -> f64, usize) = match kind {
         #[cfg(target_arch = "x86_64")]
-        "f32" if is_x86_feature_detected!("avx512f") => peaks::avx512_f32,
+        "f32" if is_x86_feature_detected!("avx512f") => (peaks::avx512_f32, 32),
         #[cfg(target_arch = "x86_64")]
-        "f32" if is_x86_feature_detected!("fma") => peaks::avx2_f32,
+        "f32" if is_x86_feature_detected!("fma") => (peaks::avx2_f32, 16),
         #[cfg(target_arch = "x86_64")]
-        "bf16" if is_x86_feature_detected!("avx512bf16") => peaks::avx512_bf16,
+        "bf16" if is_x86_feature_detected!("avx512bf16") => (peaks::avx512_bf16, 64),
         #[cfg(target_arch = "x86_64")]
-        "f16" if is_x86_feature_detected!("avx512fp16") => peaks::avx512_f16,
+        "f16" if is_x86_feature_detected!("avx512fp16") => (peaks::avx512_f16, 64),
         #[cfg(target_arch = "aarch64")]
-        "f32" => peaks::neon_f32,
+        "f32" => (peaks::neon_f32, 8),
         _ => return 0.0,
     };
+    let total = (ROUNDS * SUMS * operations * threads.count()) as f64;
     (0..5)
         .map(|_| {
             let begin = Instant::now();
             // One task for each thread, long enough that a late start of one does not matter.
-            threads.chunks_mut(&mut vec![0.0; threads.count()], 1, |_, operations| {
-                operations[0] = run(ROUNDS)
+            threads.for_each(threads.count(), |_| {
+                black_box(run(ROUNDS));
             });
-            run_operations(kind) * ROUNDS as f64 * threads.count() as f64
-                / begin.elapsed().as_secs_f64()
+            total / begin.elapsed().as_secs_f64()
         })
         .fold(0.0, f64::max)
-}
-
-/// Operations of one round.
-fn run_operations(kind: &str) -> f64 {
-    let wide = cfg!(target_arch = "x86_64") && {
-        #[cfg(target_arch = "x86_64")]
-        {
-            is_x86_feature_detected!("avx512f")
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        {
-            false
-        }
-    };
-    let lanes = if wide {
-        16.0
-    } else if cfg!(target_arch = "x86_64") {
-        8.0
-    } else {
-        4.0
-    };
-    let times = if kind == "f32" { 1.0 } else { 2.0 };
-    2.0 * 12.0 * lanes * times
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -30,7 +30,7 @@ impl Shape {
         let rank = self.rank().max(other.rank());
         (0..rank)
             .map(|axis| {
-                let (a, b) = (self.from_end(rank - axis), other.from_end(rank - axis));
+                let (a, b) = (self.size_from_end(rank - axis), other.size_from_end(rank - axis));
                 match (a, b) {
                     _ if a == b => Some(a),
                     (1, b) => Some(b),
@@ -42,7 +42,7 @@ impl Shape {
     }
 
     /// The size of the dimension that is `place` from the end (1 is the last), and 1 beyond the first.
-    pub(crate) fn from_end(&self, place: usize) -> usize {
+    pub(crate) fn size_from_end(&self, place: usize) -> usize {
         self.rank()
             .checked_sub(place)
             .map_or(1, |axis| self.0[axis])

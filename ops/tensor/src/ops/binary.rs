@@ -204,7 +204,8 @@ impl Tensor {
 pub(crate) fn cases() -> Vec<crate::conformance::Case> {
     use crate::conformance::{Case, Input, between, indices, numbers};
     type Run = fn(&Tensor, &Tensor) -> Result<Tensor>;
-    let functions: [(&str, Run, fn(f64, f64) -> f64); 6] = [
+    type Reference = fn(f64, f64) -> f64;
+    let functions: [(&str, Run, Reference); 6] = [
         ("add", Tensor::add, |a, b| a + b),
         ("sub", Tensor::sub, |a, b| a - b),
         ("mul", Tensor::mul, |a, b| a * b),

@@ -182,7 +182,9 @@ impl Tensor {
 pub(crate) fn cases() -> Vec<crate::conformance::Case> {
     use crate::conformance::{Case, indices, mask, these};
     type Run = fn(&Tensor, &Tensor) -> Result<Tensor>;
-    let comparisons: [(&str, Run, fn(&f64, &f64) -> bool); 6] = [
+    type Test = fn(&f64, &f64) -> bool;
+    type Logic = fn(f64, f64) -> f64;
+    let comparisons: [(&str, Run, Test); 6] = [
         ("eq", Tensor::eq, |a, b| a == b),
         ("ne", Tensor::ne, |a, b| a != b),
         ("lt", Tensor::lt, |a, b| a < b),
@@ -206,7 +208,7 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
             ));
         }
     }
-    let logic: [(&str, Run, fn(f64, f64) -> f64); 2] =
+    let logic: [(&str, Run, Logic); 2] =
         [("and", Tensor::and, f64::min), ("or", Tensor::or, f64::max)];
     for (name, run, reference) in logic {
         cases.push(Case::new(

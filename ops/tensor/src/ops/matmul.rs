@@ -197,7 +197,7 @@ impl Tensor {
     /// [`TensorError::Shape`] if the columns of one are not as many as the rows of the other, or the rest does not
     /// broadcast.
     pub fn matmul(&self, other: &Self) -> Result<Self> {
-        let rows = other.shape().from_end(if other.rank() == 1 { 1 } else { 2 });
+        let rows = other.shape().size_from_end(if other.rank() == 1 { 1 } else { 2 });
         self.meets("matmul", other, rows)?;
         match (self.rank(), other.rank()) {
             (1, _) => {
@@ -297,8 +297,8 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
         let rank = a.shape.rank().max(b.shape.rank());
         let batch = Shape::from(&a.shape[..a.shape.rank() - 2]);
         let batch = batch.broadcast(&Shape::from(&b.shape[..b.shape.rank() - 2])).expect("a batch");
-        let [m, k] = [a.shape.from_end(2), a.shape.from_end(1)];
-        let shape: Shape = batch.iter().copied().chain([m, b.shape.from_end(1)]).collect();
+        let [m, k] = [a.shape.size_from_end(2), a.shape.size_from_end(1)];
+        let shape: Shape = batch.iter().copied().chain([m, b.shape.size_from_end(1)]).collect();
         Array::from_fn(shape, |at| {
             let (row, column) = (at[rank - 2], at[rank - 1]);
             let entry = |array: &Array, row, column| {
@@ -344,7 +344,8 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
         };
         cases.push(Case::new(format!("matmul of {a:?} and {b:?}"), [numbers(a), numbers(b)], |x| x[0].matmul(&x[1]), reference));
     }
-    let activations: [(Activation, fn(f64) -> f64); 6] = [
+    type Reference = fn(f64) -> f64;
+    let activations: [(Activation, Reference); 6] = [
         (Activation::None, |x| x),
         (Activation::Relu, |x| x.max(0.0)),
         (Activation::Gelu, |x| 0.5 * x * (1.0 + erf(x / 2.0_f64.sqrt()))),

@@ -243,7 +243,8 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
     use crate::conformance::{Case, numbers};
     type Run = fn(&Tensor, &[usize]) -> Result<Tensor>;
     let sum = |x: &[f64]| x.iter().sum();
-    let kinds: [(&str, Run, fn(&[f64]) -> f64); 6] = [
+    type Reference = fn(&[f64]) -> f64;
+    let kinds: [(&str, Run, Reference); 6] = [
         ("sum", Tensor::sum, sum),
         ("mean", Tensor::mean, |x| x.iter().sum::<f64>() / x.len() as f64),
         ("max", Tensor::max, |x| x.iter().copied().fold(f64::NEG_INFINITY, f64::max)),

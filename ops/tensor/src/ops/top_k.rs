@@ -47,14 +47,14 @@ impl Op for TopK {
     }
 
     fn cpu(&self, cpu: &Cpu, inputs: &[CpuInput<'_>], outputs: &mut [CpuOutput<'_>]) -> Result<()> {
-        let length = inputs[0].layout.shape.from_end(1);
+        let length = inputs[0].layout.shape.size_from_end(1);
         let (values, indices) = outputs.split_at_mut(1);
         order::largest(cpu, inputs[0].slice(), values[0].slice(), indices[0].slice(), [length, self.k]);
         Ok(())
     }
 
     fn gpu(&self, gpu: &Gpu, inputs: &[GpuInput<'_>], outputs: &[GpuOutput<'_>]) -> Result<()> {
-        let length = inputs[0].layout.shape.from_end(1);
+        let length = inputs[0].layout.shape.size_from_end(1);
         let rows = outputs[0].shape.elements() / self.k;
         let params = [rows as u32, length as u32, self.k as u32];
         let bindings = [inputs[0].binding(), outputs[0].binding(), outputs[1].binding()];

@@ -307,7 +307,8 @@ impl Tensor {
 pub(crate) fn cases() -> Vec<crate::conformance::Case> {
     use crate::conformance::{Case, between, numbers};
     type Run = fn(&Tensor) -> Result<Tensor>;
-    let everywhere: [(&str, Run, fn(f64) -> f64); 12] = [
+    type Reference = fn(f64) -> f64;
+    let everywhere: [(&str, Run, Reference); 12] = [
         ("exp", Tensor::exp, f64::exp),
         ("square", Tensor::square, |x| x * x),
         ("sin", Tensor::sin, f64::sin),
@@ -324,7 +325,7 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
         ("affine", |x| x.affine(2.5, -0.75), |x| 2.5 * x - 0.75),
         ("clamp", |x| x.clamp(-1.003, 0.503), |x| x.clamp(-1.003, 0.503)),
     ];
-    let positive: [(&str, Run, fn(f64) -> f64); 7] = [
+    let positive: [(&str, Run, Reference); 7] = [
         ("log", Tensor::log, f64::ln),
         ("sqrt", Tensor::sqrt, f64::sqrt),
         ("reciprocal", Tensor::reciprocal, f64::recip),
@@ -333,7 +334,7 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
         ("power 1.5", |x| x.power(1.5), |x| x.powf(1.5)),
         ("power -2", |x| x.power(-2.0), |x| x.powi(-2)),
     ];
-    let negative: [(&str, Run, fn(f64) -> f64); 3] = [
+    let negative: [(&str, Run, Reference); 3] = [
         ("abs", Tensor::abs, f64::abs),
         ("relu", Tensor::relu, |x| x.max(0.0)),
         ("power 3", |x| x.power(3.0), |x| x.powi(3)),
