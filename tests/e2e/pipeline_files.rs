@@ -353,26 +353,6 @@ fn what_follows_from_a_mistake_is_not_reported_beside_it() {
 }
 
 #[test]
-fn what_follows_from_a_mistake_is_not_reported_beside_it() {
-    let only = |text: &str, message: &str| {
-        let found = mistakes(text);
-        assert_eq!(found.len(), 1, "{found:#?}");
-        assert!(found[0].0.contains(message), "{found:#?}");
-    };
-    only(&GOOD.replace("seed = 3", "seed 3"), "expected `=`");
-    only(
-        &GOOD.replace("[steps.same]", "[steps.many]"),
-        "duplicate key",
-    );
-    only(
-        &GOOD.replace("input = \"many.out\"", "input = \"${matrix.step}.out\""),
-        "unknown matrix axis",
-    );
-    let load = "[pipeline]\nname = \"x\"\n[vars]\ndata = \"x\"\n[steps.a]\nop = \"load\"\nsource = \"${vars.dta}\"\n";
-    only(load, "unknown variable");
-}
-
-#[test]
 fn broken_toml_is_placed() {
     let found = mistakes(&GOOD.replace("seed = 3", "seed = = 3"));
     assert!(!found.is_empty());

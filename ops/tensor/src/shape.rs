@@ -30,7 +30,10 @@ impl Shape {
         let rank = self.rank().max(other.rank());
         (0..rank)
             .map(|axis| {
-                let (a, b) = (self.size_from_end(rank - axis), other.size_from_end(rank - axis));
+                let (a, b) = (
+                    self.size_from_end(rank - axis),
+                    other.size_from_end(rank - axis),
+                );
                 match (a, b) {
                     _ if a == b => Some(a),
                     (1, b) => Some(b),

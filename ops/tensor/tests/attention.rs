@@ -1,6 +1,6 @@
 //! Attention as its users meet it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use tensor::{AttentionDropout, AttentionOptions, Device, Offsets, RandomKey, Tensor};
 

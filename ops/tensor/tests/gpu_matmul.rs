@@ -1,6 +1,6 @@
 //! Matrix products on the GPU against sums in f64; with `ENGINE_REQUIRE_GPU=1` there has to be an adapter.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::sync::Arc;
 

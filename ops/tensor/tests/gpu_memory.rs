@@ -1,6 +1,6 @@
 //! Memory and loss of the device: alone in a process, since both concern the whole device.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use tensor::TensorError;
 use tensor::gpu::{AdapterKind, Binding, Gpu, Kernel};

@@ -1,6 +1,6 @@
 //! The GPU runtime on whatever adapter there is; with `ENGINE_REQUIRE_GPU=1` there has to be one.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::sync::Arc;
 

@@ -1,5 +1,7 @@
 //! A network of two layers learns on both devices, always with the same bits, and in the memory of its third step.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use tensor::{Activation, Device, Result, Tensor, TensorError, no_grad};
 
 /// The adapter to test on; `None`, said aloud, where there is none and none is required.

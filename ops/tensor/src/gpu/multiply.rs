@@ -6,8 +6,8 @@ use super::launch::Access;
 use super::matmul::Matmul;
 use super::matrix::{FloatType, MatrixView};
 use super::tiles::{Tile, Way};
-use crate::cpu::gemm::Activation;
 use crate::Result;
+use crate::cpu::gemm::Activation;
 
 pub(super) const SOURCE: &str = include_str!("../../../../shaders/matmul.wgsl");
 const COOPERATIVE: Kernel = Kernel {
