@@ -15,6 +15,11 @@ use crate::{Action, Blob, Cache, Key, record};
 /// A blob's modification time is its last use, kept to the hour: noting each use would cost more than the look-up.
 const USE_RESOLUTION: u64 = 3600;
 
+/// The moment before which a use is noted anew.
+fn a_while_ago() -> i64 {
+    i64::try_from(now().saturating_sub(USE_RESOLUTION)).unwrap_or(i64::MAX)
+}
+
 /// What the store knows of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lookup {
@@ -112,8 +117,12 @@ impl Cache {
     /// # Errors
     /// The first port with a blob that can't be used, and why.
     pub fn check(&self, action: &Action) -> Result<(), (String, Absence)> {
-        let recently = i64::try_from(now().saturating_sub(USE_RESOLUTION)).unwrap_or(i64::MAX);
-        self.check_since(action, recently)
+        self.check_since(action, a_while_ago())
+    }
+
+    /// Whether a blob is there with its size: [`Cache::check`] of a single blob.
+    pub fn has_blob(&self, blob: &Blob) -> bool {
+        self.use_blob(blob, a_while_ago()).is_ok()
     }
 
     /// Like [`Cache::check`], but notes a use only if none was noted since `recently`.

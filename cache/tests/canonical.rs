@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use cache::canonical::Hasher;
+use cache::canonical::{Encoded, Hasher};
 use cache::{Artifact, Blob, Digest};
 use proptest::prelude::*;
 use serde_json::Value;
@@ -30,6 +30,10 @@ fn json_values_have_the_digests_of_the_documented_encoding() {
             digest,
             "{json}"
         );
+        let value: Value = serde_json::from_str(&json).unwrap();
+        let encoded = Encoded::of(&value);
+        assert_eq!(Hasher::new("test").encoded(&encoded).finish(), digest);
+        assert_eq!(encoded.to_json(), value);
         assert_eq!(seen.insert(digest, json), None);
     }
 }
@@ -121,5 +125,21 @@ proptest! {
         // As text, since `==` takes 0.0 and -0.0 for equal.
         let texts = [one.to_string(), two.to_string()];
         prop_assert_eq!(hash(&one) == hash(&two), texts[0] == texts[1]);
+    }
+}
+
+#[test]
+fn a_long_sequence_is_hashed_as_one_stream_whatever_the_lengths_of_its_values() {
+    for length in [0, 1, 500, 1023, 1024, 1025, 5000] {
+        let text = "x".repeat(length);
+        let mut stream = Vec::new();
+        for value in ["test", "abc", text.as_str(), "d", text.as_str()] {
+            stream.push(b's');
+            stream.extend_from_slice(&(value.len() as u64).to_le_bytes());
+            stream.extend_from_slice(value.as_bytes());
+        }
+        let mut hasher = Hasher::new("test");
+        hasher.str("abc").str(&text).str("d").str(&text);
+        assert_eq!(hasher.finish(), Digest::of(&stream), "{length}");
     }
 }

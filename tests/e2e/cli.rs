@@ -568,12 +568,12 @@ fn every_kind_is_in_the_reference_and_a_near_miss_is_named() {
     let list = project.engine("ops").success().stdout;
     for kind in engine::steps::kinds() {
         assert!(
-            list.lines().any(|line| line.starts_with(&kind.name())),
+            list.lines().any(|line| line.starts_with(&*kind.name())),
             "{}",
             kind.name()
         );
         let reference = project.engine_with(&["ops", &kind.name()]).success().stdout;
-        assert!(reference.starts_with(&kind.name()), "{reference}");
+        assert!(reference.starts_with(&*kind.name()), "{reference}");
         assert!(reference.contains("\nparameters\n"), "{reference}");
     }
     let miss = project.engine("ops comand").exit(2);

@@ -215,7 +215,7 @@ fn an_environment_variable_must_be_listed_and_its_value_stays_out_of_the_paramet
         .replace("ENGINE_TEST_LISTED", "PATH")
         .replace("${vars.word}", "${env.PATH}");
     let pipeline = parse(&path).unwrap();
-    let parameters = pipeline.instances[0].parameters.to_string();
+    let parameters = pipeline.instances[0].parameters.to_json().to_string();
     assert!(parameters.contains("env:PATH:"), "{parameters}");
     assert!(!parameters.contains(&std::env::var("PATH").unwrap()));
 }
@@ -248,7 +248,7 @@ fn a_literal_dollar_brace_is_written_with_two_dollars() {
         .iter()
         .find(|instance| instance.name == "first")
         .unwrap();
-    assert_eq!(first.parameters["command"], "echo ${HOME} hello");
+    assert_eq!(first.parameters.to_json()["command"], "echo ${HOME} hello");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use serde_json::json;
 use unicode_width::UnicodeWidthStr;
 
 use super::terminal::{Paint, print};
-use super::workplace::{CacheArguments, PipelineArguments, SelectionArguments};
+use super::workplace::{CacheArguments, PipelineArguments, SelectionArguments, open};
 use crate::pipeline::Pipeline;
 use crate::plan::{Plan, Planned, Resolver};
 use crate::run::History;
@@ -34,9 +34,8 @@ pub struct PlanCommand {
 impl PlanCommand {
     /// Plans and prints.
     pub fn execute(self) -> Result<ExitCode> {
-        let pipeline = self.pipeline.open()?;
+        let (pipeline, cache) = open(&self.pipeline, &self.cache)?;
         let selection = self.selection.of(&pipeline)?;
-        let cache = self.cache.open(&pipeline.root)?;
         let history = History::of_project(&pipeline.root);
         let previous = history.previous(&pipeline.name, &cache);
         let plan = Plan::make(

@@ -6,7 +6,7 @@ use cache::Cache;
 use clap::Args;
 use miette::{IntoDiagnostic, Result, WrapErr};
 
-use crate::pipeline::{Override, Pipeline, project_around};
+use crate::pipeline::{Override, Pipeline, project_around, project_root};
 use crate::plan::Selection;
 
 /// A pipeline file and what is set in it.
@@ -50,6 +50,28 @@ impl SelectionArguments {
             &self.force,
         )?)
     }
+}
+
+/// Reads a pipeline and opens its project's cache, at the same time where there is a cache already.
+///
+/// # Errors
+/// What is wrong with the pipeline, else with the cache.
+pub fn open(pipeline: &PipelineArguments, cache: &CacheArguments) -> Result<(Pipeline, Cache)> {
+    let root = project_root(&pipeline.file);
+    if !cache.folder(&root).join("VERSION").exists() {
+        let pipeline = pipeline.open()?;
+        let cache = cache.open(&pipeline.root)?;
+        return Ok((pipeline, cache));
+    }
+    std::thread::scope(|scope| {
+        let opening = scope.spawn(|| cache.open(&root));
+        let pipeline = pipeline.open()?;
+        let cache = match opening.join() {
+            Ok(opened) => opened?,
+            Err(panic) => std::panic::resume_unwind(panic),
+        };
+        Ok((pipeline, cache))
+    })
 }
 
 /// Where the cache is.

@@ -1,10 +1,12 @@
 //! From raw step tables to drafts: kinds found, matrices expanded, `${...}` filled in, parameters typed.
 
+use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
-use std::cell::Cell;
-
+use cache::canonical::Encoded;
+use rayon::prelude::*;
 use serde_json::Value as Json;
 
 use crate::steps::port::{InputPort, OutputPort};
@@ -32,22 +34,22 @@ const COMMON_KEYS: [&str; 7] = [
 ];
 
 /// A step of the file with its instances, not yet linked.
-pub struct Draft {
+pub struct Draft<'a> {
     /// Its name and place.
-    pub key: Key,
+    pub key: &'a Key,
     /// Its instances.
-    pub instances: Vec<DraftInstance>,
+    pub instances: Vec<DraftInstance<'a>>,
     /// What would feed the instances that could not be built, so that mistakes in it are found all the same.
     pub unbuilt_feeds: Vec<Feed>,
 }
 
 /// An instance, not yet linked.
-pub struct DraftInstance {
+pub struct DraftInstance<'a> {
     pub name: String,
     pub coordinates: Coordinates,
     pub kind: &'static Kind,
     pub work: Box<dyn Step>,
-    pub parameters: Json,
+    pub parameters: Encoded,
     pub seed: u64,
     pub env: Vec<String>,
     pub resources: Resources,
@@ -55,18 +57,22 @@ pub struct DraftInstance {
     pub output_ports: Vec<OutputPort>,
     pub files: Vec<PathBuf>,
     pub feeds: Vec<Feed>,
-    /// The parameters as written, to find the place of one.
-    pub written: Value,
+    /// The step's table, filled in, to find the place of a parameter.
+    pub written: Cow<'a, Value>,
 }
 
 /// All drafts of a file.
-pub struct BuiltSteps {
-    pub drafts: Vec<Draft>,
+pub struct BuiltSteps<'a> {
+    pub drafts: Vec<Draft<'a>>,
     pub secrets: Secrets,
 }
 
 /// Builds the steps of a document.
-pub fn build_steps(document: &Document, root: &Path, mistakes: &mut Mistakes) -> BuiltSteps {
+pub fn build_steps<'a>(
+    document: &'a Document,
+    root: &Path,
+    mistakes: &mut Mistakes,
+) -> BuiltSteps<'a> {
     let mut listed: BTreeSet<String> = document.env.iter().cloned().collect();
     let mut ignored = Mistakes::default();
     for (_, table) in &document.steps {
@@ -86,23 +92,44 @@ pub fn build_steps(document: &Document, root: &Path, mistakes: &mut Mistakes) ->
         secrets: &secrets,
         by_name,
     };
-    let drafts = document
-        .steps
-        .iter()
-        .map(|(key, table)| builder.draft(key, table, mistakes))
-        .collect();
+    let drafts = builder.drafts(mistakes);
     BuiltSteps { drafts, secrets }
 }
 
-struct Builder<'a> {
+struct Builder<'a, 'b> {
     document: &'a Document,
-    root: &'a Path,
-    secrets: &'a Secrets,
+    root: &'b Path,
+    secrets: &'b Secrets,
     by_name: HashMap<&'a str, &'a Value>,
 }
 
-impl Builder<'_> {
-    fn draft(&self, key: &Key, table: &Value, mistakes: &mut Mistakes) -> Draft {
+/// From this many steps on it pays to build them in several threads.
+const MANY_STEPS: usize = 512;
+
+impl<'a> Builder<'a, '_> {
+    fn drafts(&self, mistakes: &mut Mistakes) -> Vec<Draft<'a>> {
+        let steps = &self.document.steps;
+        if steps.len() < MANY_STEPS {
+            let draft = |(key, table)| self.draft(key, table, mistakes);
+            return steps
+                .iter()
+                .map(|(key, table)| (key, table))
+                .map(draft)
+                .collect();
+        }
+        let draft = |(key, table): &'a (Key, Value)| {
+            let mut mistakes = Mistakes::default();
+            (self.draft(key, table, &mut mistakes), mistakes)
+        };
+        let drafts: Vec<(Draft<'a>, Mistakes)> = steps.par_iter().map(draft).collect();
+        let mut keep = |(draft, found): (Draft<'a>, Mistakes)| {
+            mistakes.extend(found);
+            draft
+        };
+        drafts.into_iter().map(&mut keep).collect()
+    }
+
+    fn draft(&self, key: &'a Key, table: &'a Value, mistakes: &mut Mistakes) -> Draft<'a> {
         let axes = self.axes(key, table, mistakes);
         let combinations = axes.combinations();
         let mut instances = Vec::with_capacity(combinations.len());
@@ -124,7 +151,7 @@ impl Builder<'_> {
             }
         }
         Draft {
-            key: key.clone(),
+            key,
             instances,
             unbuilt_feeds,
         }
@@ -200,10 +227,10 @@ impl Builder<'_> {
     fn instance(
         &self,
         key: &Key,
-        table: &Value,
+        table: &'a Value,
         coordinates: &Coordinates,
         mistakes: &mut Mistakes,
-    ) -> Option<DraftInstance> {
+    ) -> Option<DraftInstance<'a>> {
         let mut env = self.document.env.clone();
         if let Some(listed) = table.get("env") {
             env.extend(read_env(listed, mistakes));
@@ -211,16 +238,15 @@ impl Builder<'_> {
         let scope = self.scope(coordinates, &env, false);
         let filled = scope.fill(table, mistakes);
         let kind = find_kind(key, &filled, mistakes)?;
-        let written = parameters_of(&filled, kind);
         let feeds = filled
             .get("input")
             .map(|input| read_feeds(input, mistakes))
             .unwrap_or_default();
         let seed = self.seed(&filled, coordinates, mistakes);
-        let built = match kind.build(written.to_json()) {
+        let built = match kind.build(parameters_of(&filled, kind)) {
             Ok(built) => built,
             Err(error) => {
-                explain_rejection(kind, &written, &key.span, &error, mistakes);
+                explain_rejection(kind, &filled, &key.span, &error, mistakes);
                 return None;
             }
         };
@@ -228,7 +254,7 @@ impl Builder<'_> {
             let masked = self
                 .scope(coordinates, &env, true)
                 .fill(table, &mut Mistakes::default());
-            kind.build(parameters_of(&masked, kind).to_json())
+            kind.build(parameters_of(&masked, kind))
                 .map_or(Json::Null, |built| built.canonical)
         } else {
             built.canonical
@@ -238,7 +264,7 @@ impl Builder<'_> {
             None => built.step.resources(),
         };
         let files = built.step.files(self.root).unwrap_or_else(|problem| {
-            mistakes.push(problem_mistake(&problem, &written, &key.span));
+            mistakes.push(problem_mistake(&problem, &filled, &key.span));
             Vec::new()
         });
         let output_ports = built.step.outputs();
@@ -260,7 +286,7 @@ impl Builder<'_> {
             name,
             coordinates: coordinates.clone(),
             kind,
-            parameters,
+            parameters: Encoded::of(&parameters),
             seed,
             env,
             resources,
@@ -268,7 +294,7 @@ impl Builder<'_> {
             output_ports,
             files,
             feeds,
-            written,
+            written: filled,
             work: built.step,
         })
     }
@@ -321,21 +347,20 @@ pub fn problem_mistake(
     }
 }
 
-fn parameters_of(table: &Value, kind: &Kind) -> Value {
+/// The entries of a step's table that are parameters of its kind.
+fn parameters<'v>(table: &'v Value, kind: &Kind) -> impl Iterator<Item = &'v (Key, Value)> {
     let is_parameter = |name: &str| match name {
         "method" => kind.method.is_none(),
         _ => !COMMON_KEYS.contains(&name),
     };
-    let entries = table
-        .entries()
-        .iter()
-        .filter(|(key, _)| is_parameter(&key.name))
-        .cloned()
-        .collect();
-    Value {
-        data: Data::Table(entries),
-        span: table.span.clone(),
-    }
+    let entries = table.entries().iter();
+    entries.filter(move |(key, _)| is_parameter(&key.name))
+}
+
+fn parameters_of(table: &Value, kind: &Kind) -> Json {
+    parameters(table, kind)
+        .map(|(key, value)| (key.name.clone(), value.to_json()))
+        .collect()
 }
 
 fn find_kind(key: &Key, table: &Value, mistakes: &mut Mistakes) -> Option<&'static Kind> {
@@ -356,8 +381,8 @@ fn find_kind(key: &Key, table: &Value, mistakes: &mut Mistakes) -> Option<&'stat
         ));
         return None;
     };
-    let of_op: Vec<&'static Kind> = kinds().iter().filter(|kind| kind.op == name).collect();
-    let Some(first) = of_op.first().copied() else {
+    let mut of_op = kinds().iter().filter(|kind| kind.op == name);
+    let Some(first) = of_op.clone().next() else {
         let ops: BTreeSet<&str> = kinds().iter().map(|kind| kind.op).collect();
         let mistake =
             Mistake::new(op.span.clone(), format!("there is no op `{name}`")).label("unknown");
@@ -367,9 +392,9 @@ fn find_kind(key: &Key, table: &Value, mistakes: &mut Mistakes) -> Option<&'stat
     if first.method.is_none() {
         return Some(first);
     }
-    let methods = of_op.iter().filter_map(|kind| kind.method);
+    let methods = of_op.clone().filter_map(|kind| kind.method);
     let Some(method) = table.get("method") else {
-        if let Some(default) = of_op.iter().find(|kind| kind.default_method) {
+        if let Some(default) = of_op.find(|kind| kind.default_method) {
             return Some(default);
         }
         let message = format!("the op `{name}` needs a `method`");
@@ -377,10 +402,7 @@ fn find_kind(key: &Key, table: &Value, mistakes: &mut Mistakes) -> Option<&'stat
         return None;
     };
     let written = method.as_str().unwrap_or_default();
-    let found = of_op
-        .iter()
-        .copied()
-        .find(|kind| kind.method == Some(written));
+    let found = of_op.find(|kind| kind.method == Some(written));
     if found.is_none() {
         let message = format!("the op `{name}` has no method `{written}`");
         let mistake = Mistake::new(method.span.clone(), message).label("unknown");
@@ -392,15 +414,19 @@ fn find_kind(key: &Key, table: &Value, mistakes: &mut Mistakes) -> Option<&'stat
 /// Serde refused the parameters: say all that the schema finds, or at least what serde found.
 fn explain_rejection(
     kind: &Kind,
-    written: &Value,
+    table: &Value,
     header: &Span,
     error: &serde_json::Error,
     mistakes: &mut Mistakes,
 ) {
     let mut found = Mistakes::default();
+    let written = Value {
+        data: Data::Table(parameters(table, kind).cloned().collect()),
+        span: table.span.clone(),
+    };
     check_parameters(
         kind.schema(),
-        written,
+        &written,
         &format!("`{}`", kind.name()),
         header,
         &mut found,
@@ -411,7 +437,5 @@ fn explain_rejection(
             Mistake::new(header.clone(), message).help(format!("see `engine ops {}`", kind.name())),
         );
     }
-    found
-        .iter()
-        .for_each(|mistake| mistakes.push(mistake.clone()));
+    mistakes.extend(found);
 }

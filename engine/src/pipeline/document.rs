@@ -50,7 +50,7 @@ impl std::str::FromStr for Override {
 impl Document {
     /// Reads a file's text. What is wrong is noted, and the rest is read all the same.
     pub fn read(text: &str, overrides: &[Override], mistakes: &mut Mistakes) -> Document {
-        let root = parse_document(text, mistakes);
+        let mut root = parse_document(text, mistakes);
         const TABLES: [&str; 3] = ["pipeline", "vars", "steps"];
         for (key, _) in root.entries() {
             if !TABLES.contains(&key.name.as_str()) {
@@ -76,8 +76,8 @@ impl Document {
             ),
         }
         document.read_vars(root.get("vars"), mistakes);
-        document.read_steps(root.get("steps"), mistakes);
         let vars_span = root.entry("vars").map_or(0..0, |(key, _)| key.span.clone());
+        document.read_steps(root.take("steps"), mistakes);
         for set in overrides {
             document.apply(set, &vars_span, mistakes);
         }
@@ -133,8 +133,11 @@ impl Document {
         }
     }
 
-    fn read_steps(&mut self, steps: Option<&Value>, mistakes: &mut Mistakes) {
-        let steps = steps.map(Value::entries).unwrap_or_default();
+    fn read_steps(&mut self, steps: Option<Value>, mistakes: &mut Mistakes) {
+        let steps = match steps.map(|steps| steps.data) {
+            Some(Data::Table(entries)) => entries,
+            _ => Vec::new(),
+        };
         if steps.is_empty() {
             let mistake = Mistake::new(0..0, "the file has no steps");
             mistakes.push(
@@ -144,7 +147,7 @@ impl Document {
         for (key, value) in steps {
             check_name("step", &key.name, &key.span, mistakes);
             if matches!(value.data, Data::Table(_)) {
-                self.steps.push((key.clone(), value.clone()));
+                self.steps.push((key, value));
             } else {
                 let message = format!(
                     "the step `{}` must be a table, not {}",

@@ -1,5 +1,6 @@
 //! Fills in `${vars.x}`, `${matrix.x}` and `${env.X}`; `$${` stands for a literal `${`.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
@@ -27,20 +28,31 @@ pub struct Scope<'a> {
 }
 
 impl Scope<'_> {
-    /// A copy of `value` with every `${...}` filled in. A string that is nothing but one `${...}` takes the type of
-    /// what it names; inside longer strings numbers and flags are written out.
-    pub fn fill(&self, value: &Value, mistakes: &mut Mistakes) -> Value {
+    /// `value` with every `${...}` filled in. A string that is nothing but one `${...}` takes the type of what it
+    /// names; inside longer strings numbers and flags are written out.
+    pub fn fill<'v>(&self, value: &'v Value, mistakes: &mut Mistakes) -> Cow<'v, Value> {
+        if has_references(value) {
+            Cow::Owned(self.filled(value, mistakes))
+        } else {
+            Cow::Borrowed(value)
+        }
+    }
+
+    fn filled(&self, value: &Value, mistakes: &mut Mistakes) -> Value {
         let data = match &value.data {
             Data::String(text) if text.contains("${") => {
                 return self.fill_string(text, &value.span, mistakes);
             }
-            Data::Array(items) => {
-                Data::Array(items.iter().map(|item| self.fill(item, mistakes)).collect())
-            }
+            Data::Array(items) => Data::Array(
+                items
+                    .iter()
+                    .map(|item| self.filled(item, mistakes))
+                    .collect(),
+            ),
             Data::Table(entries) => Data::Table(
                 entries
                     .iter()
-                    .map(|(key, value)| (key.clone(), self.fill(value, mistakes)))
+                    .map(|(key, value)| (key.clone(), self.filled(value, mistakes)))
                     .collect(),
             ),
             other => other.clone(),
@@ -162,6 +174,15 @@ impl Scope<'_> {
             );
         }
         filled.map(Json::String)
+    }
+}
+
+fn has_references(value: &Value) -> bool {
+    match &value.data {
+        Data::String(text) => text.contains("${"),
+        Data::Array(items) => items.iter().any(has_references),
+        Data::Table(entries) => entries.iter().any(|(_, value)| has_references(value)),
+        _ => false,
     }
 }
 

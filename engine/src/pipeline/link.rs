@@ -24,7 +24,7 @@ pub struct Linked {
 }
 
 /// Links all drafts. With a cycle, the result is empty and the mistakes say where the cycle is.
-pub fn link(drafts: Vec<Draft>, mistakes: &mut Mistakes) -> Linked {
+pub fn link(drafts: Vec<Draft<'_>>, mistakes: &mut Mistakes) -> Linked {
     let by_name: HashMap<&str, usize> = drafts
         .iter()
         .enumerate()
@@ -74,7 +74,7 @@ pub fn link(drafts: Vec<Draft>, mistakes: &mut Mistakes) -> Linked {
             instances: range.clone(),
         })
         .collect();
-    let mut drafts: Vec<Option<Draft>> = drafts.into_iter().map(Some).collect();
+    let mut drafts: Vec<Option<Draft<'_>>> = drafts.into_iter().map(Some).collect();
     let mut links = links.into_iter();
     let mut instances = Vec::with_capacity(next);
     for at in order {
@@ -102,23 +102,28 @@ pub fn link(drafts: Vec<Draft>, mistakes: &mut Mistakes) -> Linked {
 
 /// The drafts with producers before consumers, or `None` where there is a cycle.
 fn order_of(
-    drafts: &[Draft],
+    drafts: &[Draft<'_>],
     by_name: &HashMap<&str, usize>,
     mistakes: &mut Mistakes,
 ) -> Option<Vec<usize>> {
+    let producers = |at: usize| {
+        let draft = &drafts[at];
+        let feeds = draft.instances.iter().flat_map(|instance| &instance.feeds);
+        feeds
+            .chain(&draft.unbuilt_feeds)
+            .flat_map(|feed| &feed.from)
+            .filter_map(|reference| by_name.get(reference.step.as_str()).copied())
+    };
+    if (0..drafts.len()).all(|at| producers(at).all(|producer| producer < at)) {
+        return Some((0..drafts.len()).collect());
+    }
     let mut graph: DiGraph<usize, ()> = DiGraph::with_capacity(drafts.len(), drafts.len());
     for at in 0..drafts.len() {
         graph.add_node(at);
     }
-    for (at, draft) in drafts.iter().enumerate() {
-        let feeds = draft.instances.iter().flat_map(|instance| &instance.feeds);
-        for reference in feeds
-            .chain(&draft.unbuilt_feeds)
-            .flat_map(|feed| &feed.from)
-        {
-            if let Some(&producer) = by_name.get(reference.step.as_str()) {
-                graph.update_edge(NodeIndex::new(producer), NodeIndex::new(at), ());
-            }
+    for at in 0..drafts.len() {
+        for producer in producers(at) {
+            graph.update_edge(NodeIndex::new(producer), NodeIndex::new(at), ());
         }
     }
     if let Ok(order) = petgraph::algo::toposort(&graph, None) {
@@ -149,7 +154,7 @@ fn order_of(
 }
 
 struct Linker<'a> {
-    drafts: &'a [Draft],
+    drafts: &'a [Draft<'a>],
     by_name: &'a HashMap<&'a str, usize>,
     ranges: &'a [std::ops::Range<usize>],
 }
@@ -157,12 +162,12 @@ struct Linker<'a> {
 impl Linker<'_> {
     fn links_of(
         &self,
-        draft: &Draft,
-        instance: &DraftInstance,
+        draft: &Draft<'_>,
+        instance: &DraftInstance<'_>,
         mistakes: &mut Mistakes,
     ) -> Vec<Link> {
-        let mut links = Vec::new();
-        let mut fed: Vec<(&str, &Feed)> = Vec::new();
+        let mut links = Vec::with_capacity(instance.feeds.iter().map(|feed| feed.from.len()).sum());
+        let mut fed: Vec<(&str, &Feed)> = Vec::with_capacity(instance.feeds.len());
         for feed in &instance.feeds {
             let Some((port, named)) = port_of(draft, instance, feed, mistakes) else {
                 continue;
@@ -227,7 +232,7 @@ impl Linker<'_> {
 
     fn check_arity(
         &self,
-        draft: &Draft,
+        draft: &Draft<'_>,
         port: &InputPort,
         links: &[Link],
         span: &Span,
@@ -260,7 +265,7 @@ impl Linker<'_> {
 
     fn connect(
         &self,
-        instance: &DraftInstance,
+        instance: &DraftInstance<'_>,
         port: &InputPort,
         named: Option<&str>,
         reference: &Reference,
@@ -341,8 +346,8 @@ fn unknown_step(reference: &Reference, by_name: &HashMap<&str, usize>) -> Mistak
 
 /// The port that a feed means; for a step with one port of many artifacts, a name that is no port names the artifact.
 fn port_of<'a>(
-    draft: &Draft,
-    instance: &'a DraftInstance,
+    draft: &Draft<'_>,
+    instance: &'a DraftInstance<'_>,
     feed: &'a Feed,
     mistakes: &mut Mistakes,
 ) -> Option<(&'a InputPort, Option<&'a str>)> {
@@ -378,7 +383,7 @@ fn port_of<'a>(
 }
 
 fn output_of(
-    producer: &DraftInstance,
+    producer: &DraftInstance<'_>,
     reference: &Reference,
     mistakes: &mut Mistakes,
 ) -> Option<String> {
@@ -405,15 +410,15 @@ fn output_of(
 /// The columns of every output that are known so far, by instance and port.
 #[derive(Default)]
 struct Columns {
-    known: HashMap<(usize, String), SchemaRef>,
+    known: HashMap<usize, Vec<(String, SchemaRef)>>,
     next: usize,
 }
 
 impl Columns {
     fn check(
         &mut self,
-        draft: &Draft,
-        instance: &DraftInstance,
+        draft: &Draft<'_>,
+        instance: &DraftInstance<'_>,
         links: &[Link],
         mistakes: &mut Mistakes,
     ) {
@@ -430,7 +435,11 @@ impl Columns {
                 continue;
             }
             let schemas = feeding.map(|link| {
-                let schema = self.known.get(&(link.producer, link.output.clone()))?;
+                let outputs = self.known.get(&link.producer)?;
+                let (_, schema) = outputs
+                    .iter()
+                    .rev()
+                    .find(|(port, _)| *port == link.output)?;
                 clashing_axis(draft, port, schema, &link.coordinates, mistakes);
                 Some(with_fields(schema, &coordinate_fields(&link.coordinates)))
             });
@@ -453,14 +462,14 @@ impl Columns {
         for problem in &problems {
             mistakes.push(problem_mistake(problem, &instance.written, &draft.key.span));
         }
-        for (port, schema) in outputs {
-            self.known.insert((index, port), schema);
+        if !outputs.is_empty() {
+            self.known.insert(index, outputs);
         }
     }
 }
 
 fn clashing_axis(
-    draft: &Draft,
+    draft: &Draft<'_>,
     port: &InputPort,
     schema: &SchemaRef,
     coordinates: &Coordinates,

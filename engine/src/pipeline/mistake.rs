@@ -106,6 +106,11 @@ impl Mistakes {
         }
     }
 
+    /// Notes all of `others`, each unless it was noted before.
+    pub fn extend(&mut self, others: Mistakes) {
+        others.0.into_iter().for_each(|mistake| self.push(mistake));
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -13,22 +13,25 @@ mod resources;
 mod root;
 pub mod secrets;
 pub mod value;
+mod well_formed;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use cache::canonical::Encoded;
 use serde_json::Value as Json;
 
 use crate::steps::port::{InputPort, OutputPort};
 use crate::steps::{Kind, Resources, Step};
 
+use build::{BuiltSteps, build_steps};
 use document::Document;
 pub use document::Override;
 use matrix::Coordinates;
 use mistake::{InvalidPipeline, Mistakes};
 pub use resources::parse_bytes;
-pub use root::project_around;
+pub use root::{project_around, project_root};
 use secrets::Secrets;
 use value::Span;
 
@@ -79,7 +82,7 @@ pub struct Instance {
     /// The step with its parameters.
     pub work: Box<dyn Step>,
     /// Its parameters as they enter the key: defaults filled in, secrets as digests, speed left out.
-    pub parameters: Json,
+    pub parameters: Encoded,
     /// The seed it would use.
     pub seed: u64,
     /// Environment variables that it may name.
@@ -137,12 +140,7 @@ impl Pipeline {
             help: missing_file_help(path),
             error,
         })?;
-        Ok(Pipeline::parse(
-            path,
-            &root::project_root(path),
-            text,
-            overrides,
-        )?)
+        Ok(Pipeline::parse(path, &project_root(path), text, overrides)?)
     }
 
     /// Checks the text of a pipeline file that stands, or would stand, at `path` in the project `root`.
@@ -155,8 +153,8 @@ impl Pipeline {
         let text: Arc<str> = text.into();
         let mut mistakes = Mistakes::default();
         let document = Document::read(&text, overrides, &mut mistakes);
-        let built = build::build_steps(&document, root, &mut mistakes);
-        let linked = link::link(built.drafts, &mut mistakes);
+        let BuiltSteps { drafts, secrets } = build_steps(&document, root, &mut mistakes);
+        let linked = link::link(drafts, &mut mistakes);
         if !mistakes.is_empty() {
             return Err(mistakes.into_invalid(&path.display().to_string(), text));
         }
@@ -168,7 +166,7 @@ impl Pipeline {
             text,
             seed: document.seed,
             vars: document.vars,
-            secrets: built.secrets,
+            secrets,
             steps: linked.steps,
             instances: linked.instances,
         })

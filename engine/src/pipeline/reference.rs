@@ -45,10 +45,13 @@ fn read_references(value: &Value, mistakes: &mut Mistakes) -> Vec<Reference> {
         Data::Array(items) => items.as_slice(),
         _ => std::slice::from_ref(value),
     };
-    items
-        .iter()
-        .filter_map(|item| read_reference(item, mistakes))
-        .collect()
+    let mut references = Vec::with_capacity(items.len());
+    references.extend(
+        items
+            .iter()
+            .filter_map(|item| read_reference(item, mistakes)),
+    );
+    references
 }
 
 fn read_reference(value: &Value, mistakes: &mut Mistakes) -> Option<Reference> {

@@ -5,6 +5,7 @@ use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
 use super::mistake::{Mistake, Mistakes};
+use super::well_formed;
 
 /// A byte range of the pipeline file.
 pub type Span = Range<usize>;
@@ -61,6 +62,15 @@ impl Value {
     /// The entry `name` of a table, with its key.
     pub fn entry(&self, name: &str) -> Option<&(Key, Value)> {
         self.entries().iter().find(|(key, _)| key.name == name)
+    }
+
+    /// Takes the entry `name` out of a table.
+    pub fn take(&mut self, name: &str) -> Option<Value> {
+        let Data::Table(entries) = &mut self.data else {
+            return None;
+        };
+        let at = entries.iter().position(|(key, _)| key.name == name)?;
+        Some(entries.remove(at).1)
     }
 
     /// The string, if it is one.
@@ -141,6 +151,11 @@ impl Value {
 
 /// Parses a whole TOML document. Every syntax error is noted; what could be read is returned all the same.
 pub fn parse_document(text: &str, mistakes: &mut Mistakes) -> Value {
+    well_formed::read(text).unwrap_or_else(|| parse_recoverable(text, mistakes))
+}
+
+/// [`parse_document`] by way of `toml`'s tables.
+pub(super) fn parse_recoverable(text: &str, mistakes: &mut Mistakes) -> Value {
     let (document, errors) = DeTable::parse_recoverable(text);
     for error in errors {
         let span = error.span().unwrap_or(0..0);

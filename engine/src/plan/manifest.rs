@@ -1,6 +1,8 @@
 //! Everything that a step's outputs depend on, in one place: its digest is the key, its text explains a rerun.
 
-use cache::canonical::Hasher;
+use std::borrow::Cow;
+
+use cache::canonical::{Encoded, Hasher};
 use cache::{Digest, Key};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -54,26 +56,39 @@ pub struct ManifestFile {
     pub digest: Digest,
 }
 
-impl Manifest {
+/// All that a [`Manifest`] says, borrowed where it can be: most keys are computed only to be looked up.
+pub(super) struct Essentials<'a> {
+    pub(super) kind: Cow<'static, str>,
+    pub(super) version: u32,
+    pub(super) parameters: &'a Encoded,
+    pub(super) seed: Option<u64>,
+    /// Port, coordinates and content of each input.
+    pub(super) inputs: Vec<(&'a str, &'a Coordinates, Digest)>,
+    pub(super) files: Vec<ManifestFile>,
+    pub(super) names_files: bool,
+    pub(super) env: Vec<(String, String)>,
+}
+
+impl Essentials<'_> {
     /// The key: a digest of everything above but the files' paths, which matter only where a parameter or an output
     /// holds them.
-    pub fn key(&self) -> Key {
+    pub(super) fn key(&self) -> Key {
         let mut hasher = Hasher::new("step");
         hasher
             .str(&self.kind)
             .u64(u64::from(self.version))
-            .json(&self.parameters);
+            .encoded(self.parameters);
         match self.seed {
             Some(seed) => hasher.u64(seed),
             None => hasher.none(),
         };
         hasher.list(self.inputs.len());
-        for input in &self.inputs {
+        for (port, coordinates, digest) in &self.inputs {
             hasher
-                .str(&input.port)
-                .digest(&input.digest)
-                .list(input.coordinates.iter().count());
-            for (name, value) in input.coordinates.iter() {
+                .str(port)
+                .digest(digest)
+                .list(coordinates.iter().count());
+            for (name, value) in coordinates.iter() {
                 hasher.str(name).json(value);
             }
         }
@@ -91,6 +106,27 @@ impl Manifest {
         Key(hasher.finish())
     }
 
+    /// The manifest, for an instance that will run.
+    pub(super) fn into_manifest(self) -> Manifest {
+        let input = |(port, coordinates, digest): (&str, &Coordinates, Digest)| ManifestInput {
+            port: port.to_owned(),
+            coordinates: coordinates.clone(),
+            digest,
+        };
+        Manifest {
+            kind: self.kind.into_owned(),
+            version: self.version,
+            parameters: self.parameters.to_json(),
+            seed: self.seed,
+            inputs: self.inputs.into_iter().map(input).collect(),
+            files: self.files,
+            names_files: self.names_files,
+            env: self.env,
+        }
+    }
+}
+
+impl Manifest {
     /// The text that is stored beside the outputs.
     pub fn to_text(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()

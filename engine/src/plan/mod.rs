@@ -2,10 +2,15 @@
 
 mod explain;
 pub mod manifest;
+mod presence;
 mod resolve;
 mod select;
 
+use std::collections::HashMap;
+
 use cache::{Action, Key};
+use presence::Presence;
+use resolve::Found;
 
 pub use explain::{Previous, explain};
 pub use manifest::Manifest;
@@ -25,6 +30,16 @@ pub enum Planned {
     Run(Vec<Why>),
     /// Its inputs are rebuilt; it runs unless they come out the same.
     MayRun(Vec<String>),
+}
+
+impl Planned {
+    /// What the cache holds of it.
+    pub fn action(&self) -> Option<&Action> {
+        match self {
+            Planned::Cached(action) => Some(action),
+            _ => None,
+        }
+    }
 }
 
 /// Why an instance will run.
@@ -71,65 +86,34 @@ impl Plan {
         selection: &Selection,
         previous: &dyn Previous,
     ) -> Result<Plan, PlanError> {
-        let mut actions: Vec<Option<Action>> = Vec::with_capacity(pipeline.instances.len());
-        let mut keys = Vec::with_capacity(pipeline.instances.len());
-        let mut whys: Vec<Option<Planned>> = Vec::with_capacity(pipeline.instances.len());
-        for (index, instance) in pipeline.instances.iter().enumerate() {
-            if selection.choice(index) == Choice::Left {
-                actions.push(None);
-                keys.push(None);
-                whys.push(Some(Planned::Left));
-                continue;
-            }
-            let rebuilt: Vec<String> = {
-                let mut names: Vec<String> = Vec::new();
-                for link in instance
-                    .links
-                    .iter()
-                    .filter(|link| actions[link.producer].is_none())
-                {
-                    let name = &pipeline.steps[pipeline.instances[link.producer].step].name;
-                    if !names.contains(name) {
-                        names.push(name.clone());
-                    }
-                }
-                names
-            };
-            let (action, key, why) = if !rebuilt.is_empty() {
-                let forced = selection.choice(index) == Choice::Forced;
-                let planned = if forced {
-                    Planned::Run(vec![Why::Forced])
-                } else {
-                    Planned::MayRun(rebuilt)
-                };
-                (None, None, Some(planned))
-            } else {
-                let resolution = resolver.resolve(index, &|producer| actions[producer].as_ref())?;
-                let key = resolution.key;
-                match resolution.action {
-                    Some(action) if selection.choice(index) != Choice::Forced => {
-                        (Some(action), Some(key), None)
-                    }
-                    _ => {
-                        let why = resolver.why(index, &resolution, selection, previous);
-                        (None, Some(key), Some(Planned::Run(why)))
-                    }
-                }
-            };
-            actions.push(action);
-            keys.push(key);
-            whys.push(why);
-        }
-        let instances = actions
+        let maker = Maker {
+            pipeline,
+            resolver,
+            selection,
+            previous,
+        };
+        // What the cache recalls is taken to be there, since it mostly is, until all of it has been looked at. Where a
+        // part is missing, everything behind it is planned anew.
+        let (plan, absent) = std::thread::scope(|scope| {
+            let count = pipeline.instances.len();
+            let mut presence = Presence::begin(scope, resolver.cache(), count);
+            let plan = maker.make(&HashMap::new(), &mut |index, action| {
+                presence.look_at(index, action);
+            })?;
+            Ok::<_, PlanError>((plan, presence.absent()))
+        })?;
+        let missing: HashMap<usize, String> = absent
             .into_iter()
-            .zip(whys)
-            .map(|(action, why)| match (action, why) {
-                (Some(action), _) => Planned::Cached(action),
-                (None, Some(planned)) => planned,
-                (None, None) => Planned::Left,
+            .filter_map(|index| {
+                let action = plan.instances[index].action()?;
+                let (port, _) = resolver.cache().check(action).err()?;
+                Some((index, port))
             })
             .collect();
-        Ok(Plan { instances, keys })
+        if missing.is_empty() {
+            return Ok(plan);
+        }
+        maker.make(&missing, &mut |_, _| ())
     }
 
     /// Whether everything that was asked for is cached.
@@ -141,13 +125,7 @@ impl Plan {
 
     /// What the cache holds for each instance.
     pub fn actions(&self) -> Vec<Option<&Action>> {
-        fn action(planned: &Planned) -> Option<&Action> {
-            match planned {
-                Planned::Cached(action) => Some(action),
-                _ => None,
-            }
-        }
-        self.instances.iter().map(action).collect()
+        self.instances.iter().map(Planned::action).collect()
     }
 
     /// A digest of all keys, equal for two runs that would give the same artifacts. `None` while a key is unknown.
@@ -157,6 +135,94 @@ impl Plan {
             Planned::Left => Some(None),
             _ => key.map(Some),
         }))
+    }
+}
+
+struct Maker<'a> {
+    pipeline: &'a Pipeline,
+    resolver: &'a Resolver<'a>,
+    selection: &'a Selection,
+    previous: &'a dyn Previous,
+}
+
+impl Maker<'_> {
+    /// The plan, given the instances with an output of which a part is `missing`. What the cache recalls beside them is
+    /// taken to be there.
+    fn make(
+        &self,
+        missing: &HashMap<usize, String>,
+        recalled: &mut dyn FnMut(usize, &Action),
+    ) -> Result<Plan, PlanError> {
+        let count = self.pipeline.instances.len();
+        let mut plan = Plan {
+            instances: Vec::with_capacity(count),
+            keys: Vec::with_capacity(count),
+        };
+        for index in 0..count {
+            let (planned, key) = self.instance(index, missing.get(&index), &plan)?;
+            if let Some(action) = planned.action() {
+                recalled(index, action);
+            }
+            plan.instances.push(planned);
+            plan.keys.push(key);
+        }
+        Ok(plan)
+    }
+
+    /// Plans an instance whose producers are planned.
+    fn instance(
+        &self,
+        index: usize,
+        missing: Option<&String>,
+        plan: &Plan,
+    ) -> Result<(Planned, Option<Key>), PlanError> {
+        let choice = self.selection.choice(index);
+        if choice == Choice::Left {
+            return Ok((Planned::Left, None));
+        }
+        let forced = choice == Choice::Forced;
+        let rebuilt = self.rebuilt(index, plan);
+        if !rebuilt.is_empty() {
+            let planned = match forced {
+                true => Planned::Run(vec![Why::Forced]),
+                false => Planned::MayRun(rebuilt),
+            };
+            return Ok((planned, None));
+        }
+        let look_up = |key: &Key| match (self.resolver.cache().recall(key), missing) {
+            (Some(_), Some(port)) => Found::Missing(port.clone()),
+            (Some(action), None) => Found::Cached(action),
+            (None, _) => Found::Nothing,
+        };
+        let finished = |producer: usize| plan.instances[producer].action();
+        let mut resolution = self
+            .resolver
+            .resolve_by(&look_up, index, forced, &finished)?;
+        let key = Some(resolution.key);
+        match resolution.action.take_if(|_| !forced) {
+            Some(action) => Ok((Planned::Cached(action), key)),
+            None => {
+                let why = self
+                    .resolver
+                    .why(index, &resolution, self.selection, self.previous);
+                Ok((Planned::Run(why), key))
+            }
+        }
+    }
+
+    /// The steps that feed an instance and are not cached, each once.
+    fn rebuilt(&self, index: usize, plan: &Plan) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for link in &self.pipeline.instances[index].links {
+            if plan.instances[link.producer].action().is_some() {
+                continue;
+            }
+            let name = &self.pipeline.steps[self.pipeline.instances[link.producer].step].name;
+            if !names.contains(name) {
+                names.push(name.clone());
+            }
+        }
+        names
     }
 }
 

@@ -6,7 +6,7 @@ use cache::{Action, Cache, CacheError, Key, Lookup};
 
 use super::Why;
 use super::explain::{Previous, explain};
-use super::manifest::{Manifest, ManifestFile, ManifestInput};
+use super::manifest::{Essentials, Manifest, ManifestFile};
 use super::select::{Choice, Selection};
 use crate::pipeline::Pipeline;
 
@@ -30,14 +30,24 @@ pub enum PlanError {
 /// What is known of an instance once all that feeds it is known.
 #[derive(Debug)]
 pub struct Resolution {
-    /// Everything that its outputs depend on.
-    pub manifest: Manifest,
-    /// The manifest's digest.
+    /// The digest of everything that its outputs depend on.
     pub key: Key,
+    /// Everything that its outputs depend on, unless it is cached.
+    pub manifest: Option<Manifest>,
     /// The outputs, if all are in the cache.
     pub action: Option<Action>,
     /// The port of which a part is missing, if the cache had the outputs once.
     pub missing: Option<String>,
+}
+
+/// What the cache has under a key.
+pub(super) enum Found {
+    /// The outputs.
+    Cached(Action),
+    /// It had the outputs once; a part of this port is missing.
+    Missing(String),
+    /// Nothing.
+    Nothing,
 }
 
 /// Resolves the instances of a pipeline against a cache.
@@ -52,43 +62,64 @@ impl<'a> Resolver<'a> {
         Resolver { pipeline, cache }
     }
 
-    /// Resolves an instance whose producers are all `finished`.
+    /// Resolves an instance whose producers are all `finished`, and which runs even if it is cached where it is `forced`.
     pub fn resolve<'b>(
         &self,
         index: usize,
+        forced: bool,
         finished: &dyn Fn(usize) -> Option<&'b Action>,
     ) -> Result<Resolution, PlanError> {
-        let manifest = self.manifest(index, finished)?;
-        let key = manifest.key();
-        let (action, missing) = match self.cache.lookup(&key) {
-            Lookup::Hit(action) => (Some(action), None),
-            Lookup::Miss => (None, None),
-            Lookup::Missing { port, .. } => (None, Some(port)),
+        let look_up = |key: &Key| match self.cache.lookup(key) {
+            Lookup::Hit(action) => Found::Cached(action),
+            Lookup::Missing { port, .. } => Found::Missing(port),
+            Lookup::Miss => Found::Nothing,
+        };
+        self.resolve_by(&look_up, index, forced, finished)
+    }
+
+    /// [`Resolver::resolve`] with a look-up of the caller's own.
+    pub(super) fn resolve_by<'b>(
+        &self,
+        look_up: &dyn Fn(&Key) -> Found,
+        index: usize,
+        forced: bool,
+        finished: &dyn Fn(usize) -> Option<&'b Action>,
+    ) -> Result<Resolution, PlanError> {
+        let essentials = self.essentials(index, finished)?;
+        let key = essentials.key();
+        let (action, missing) = match look_up(&key) {
+            Found::Cached(action) => (Some(action), None),
+            Found::Missing(port) => (None, Some(port)),
+            Found::Nothing => (None, None),
+        };
+        let manifest = match action {
+            Some(_) if !forced => None,
+            _ => Some(essentials.into_manifest()),
         };
         Ok(Resolution {
-            manifest,
             key,
+            manifest,
             action,
             missing,
         })
     }
 
-    fn manifest<'b>(
+    pub(super) fn cache(&self) -> &'a Cache {
+        self.cache
+    }
+
+    fn essentials<'b>(
         &self,
         index: usize,
         finished: &dyn Fn(usize) -> Option<&'b Action>,
-    ) -> Result<Manifest, PlanError> {
+    ) -> Result<Essentials<'a>, PlanError> {
         let instance = &self.pipeline.instances[index];
         let inputs = instance
             .links
             .iter()
             .filter_map(|link| {
                 let artifact = finished(link.producer)?.output(&link.output)?;
-                Some(ManifestInput {
-                    port: link.port.clone(),
-                    coordinates: link.coordinates.clone(),
-                    digest: artifact.digest(),
-                })
+                Some((link.port.as_str(), &link.coordinates, artifact.digest()))
             })
             .collect();
         let mut files = Vec::with_capacity(instance.files.len());
@@ -112,10 +143,10 @@ impl<'a> Resolver<'a> {
         } else {
             Vec::new()
         };
-        Ok(Manifest {
+        Ok(Essentials {
             kind: instance.kind.name(),
             version: instance.kind.version,
-            parameters: instance.parameters.clone(),
+            parameters: &instance.parameters,
             seed: instance.work.seeded().then_some(instance.seed),
             inputs,
             files,
@@ -140,7 +171,7 @@ impl<'a> Resolver<'a> {
         }
         let instance = &self.pipeline.instances[index];
         let (known, old) = previous.manifest(&instance.name);
-        let Some(old) = old else {
+        let (Some(old), Some(new)) = (old, &resolution.manifest) else {
             return vec![if known { Why::Forgotten } else { Why::FirstRun }];
         };
         let producers: Vec<String> = instance
@@ -149,7 +180,7 @@ impl<'a> Resolver<'a> {
             .map(|link| self.pipeline.instances[link.producer].name.clone())
             .collect();
         let step = &self.pipeline.steps[instance.step].name;
-        let differences = explain(step, &old, &resolution.manifest, &producers);
+        let differences = explain(step, &old, new, &producers);
         if differences.is_empty() {
             return vec![Why::Forgotten];
         }

@@ -85,7 +85,7 @@ impl Reference {
         let schema = kind.schema();
         let description = schema.get("description").and_then(|text| text.as_str());
         Reference {
-            name: kind.name(),
+            name: kind.name().into_owned(),
             op: kind.op,
             method: kind.method,
             description: description.unwrap_or_default().to_owned(),

@@ -19,7 +19,7 @@ pub fn step_graph(
             let kinds = &pipeline.instances[step.instances.clone()];
             let first = kinds
                 .first()
-                .map(|instance| instance.kind.name())
+                .map(|instance| instance.kind.name().into_owned())
                 .unwrap_or_default();
             let same = kinds.iter().all(|instance| instance.kind.name() == first);
             Node {

@@ -95,7 +95,7 @@ pub fn page(pipeline: &Pipeline, cache: &Cache, run: &RunRecord) -> Page {
             kind: pipeline
                 .instances
                 .get(entry.instances.start)
-                .map(|first| first.kind.name())
+                .map(|first| first.kind.name().into_owned())
                 .unwrap_or_default(),
             parameters: parameters_of(pipeline, entry.instances.clone()),
             instances,
@@ -180,17 +180,18 @@ fn instance_row(
 
 /// The parameters of a step; of those that differ between its instances, that they do.
 fn parameters_of(pipeline: &Pipeline, instances: std::ops::Range<usize>) -> Vec<(String, String)> {
-    let all = &pipeline.instances[instances];
-    let Some(Json::Object(first)) = all.first().map(|instance| &instance.parameters) else {
+    let all: Vec<Json> = pipeline.instances[instances]
+        .iter()
+        .map(|instance| instance.parameters.to_json())
+        .collect();
+    let Some(Json::Object(first)) = all.first() else {
         return Vec::new();
     };
     first
         .iter()
         .filter(|(_, value)| !value.is_null())
         .map(|(name, value)| {
-            let varies = all
-                .iter()
-                .any(|other| other.parameters.get(name) != Some(value));
+            let varies = all.iter().any(|other| other.get(name) != Some(value));
             let text = match value {
                 _ if varies => "by matrix".to_owned(),
                 Json::String(text) => text.clone(),

@@ -1,5 +1,6 @@
 //! A step kind: its name, its version, its reference, and how to build one from parameters.
 
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use schemars::JsonSchema;
@@ -69,10 +70,10 @@ impl Kind {
     }
 
     /// `op`, or `op method`: the name in messages and manifests.
-    pub fn name(&self) -> String {
+    pub fn name(&self) -> Cow<'static, str> {
         match self.method {
-            Some(method) => format!("{}.{method}", self.op),
-            None => self.op.to_owned(),
+            Some(method) => format!("{}.{method}", self.op).into(),
+            None => self.op.into(),
         }
     }
 

@@ -253,11 +253,11 @@ impl Scheduler<'_> {
         let mut worklist = vec![index];
         while let Some(index) = worklist.pop() {
             let actions = &self.actions;
+            let forced = self.selection.choice(index) == Choice::Forced;
             let resolution = self
                 .resolver
-                .resolve(index, &|producer| actions[producer].as_ref())?;
-            let forced = self.selection.choice(index) == Choice::Forced;
-            if let (false, Some(action)) = (forced, &resolution.action) {
+                .resolve(index, forced, &|producer| actions[producer].as_ref())?;
+            if let (None, Some(action)) = (&resolution.manifest, &resolution.action) {
                 self.counts.cached += 1;
                 self.emit_cached(index, action);
                 self.done(index, action.clone(), &mut worklist);
@@ -266,6 +266,9 @@ impl Scheduler<'_> {
             let why = self
                 .resolver
                 .why(index, &resolution, self.selection, self.previous);
+            let Some(manifest) = resolution.manifest else {
+                continue;
+            };
             let inputs = self.pipeline.instances[index]
                 .links
                 .iter()
@@ -279,7 +282,7 @@ impl Scheduler<'_> {
             let task = Task {
                 index,
                 key: resolution.key,
-                manifest: resolution.manifest,
+                manifest,
                 inputs,
                 forced,
                 cores: 1,
