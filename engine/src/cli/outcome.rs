@@ -2,13 +2,14 @@
 
 use std::fmt::Write;
 
-use cache::{Action, Cache};
+use cache::Cache;
 use miette::Result;
 
 use super::console::words::{milliseconds, steps};
 use super::terminal::{Paint, print, say, stdout_width};
 use super::workplace::shown;
 use crate::pipeline::Pipeline;
+use crate::plan::remembered::Shown;
 use crate::results;
 use crate::run::{RunFolder, RunStatus, Summary};
 
@@ -22,7 +23,8 @@ pub fn print_outcome(
     summary: &Summary,
     folder: &RunFolder,
 ) -> Result<()> {
-    let mut text = headlines(pipeline, cache, &|index| summary.actions[index].as_ref());
+    let shown = results::shown(pipeline, &|index| summary.actions[index].as_ref());
+    let mut text = headlines(cache, &shown);
     let paint = Paint::for_stdout();
     let mark = match summary.status {
         RunStatus::Succeeded => paint.good("✓"),
@@ -70,19 +72,19 @@ pub fn print_outcome(
 
 /// Prints the results of a run that had nothing to do, because `folder`'s did it before.
 pub fn print_nothing_to_do(
-    pipeline: &Pipeline,
+    pipeline: &str,
     cache: &Cache,
-    actions: &[Option<&Action>],
+    shown: &[Shown],
+    cached: usize,
     folder: &RunFolder,
 ) -> Result<()> {
-    let mut text = headlines(pipeline, cache, &|index| actions[index]);
+    let mut text = headlines(cache, shown);
     let paint = Paint::for_stdout();
-    let cached = actions.iter().flatten().count();
     let _infallible = writeln!(
         text,
         "{} {}: nothing to do, {} cached",
         paint.good("✓"),
-        paint.strong(&pipeline.name),
+        paint.strong(pipeline),
         steps(cached)
     );
     report_line(&mut text, folder);
@@ -102,13 +104,9 @@ fn steps_left(pipeline: &Pipeline, summary: &Summary) -> usize {
 }
 
 /// The tables that belong at the end of a run, each below its name.
-fn headlines<'a>(
-    pipeline: &Pipeline,
-    cache: &Cache,
-    action: &dyn Fn(usize) -> Option<&'a Action>,
-) -> String {
+fn headlines(cache: &Cache, shown: &[Shown]) -> String {
     let paint = Paint::for_stdout();
-    let headlines = results::headlines(pipeline, cache, &|index| action(index).cloned());
+    let headlines = results::headlines(cache, shown);
     let mut text = String::new();
     for headline in headlines.iter().take(HEADLINES) {
         let title = paint.strong(&headline.title);

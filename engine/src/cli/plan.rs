@@ -34,7 +34,7 @@ pub struct PlanCommand {
 impl PlanCommand {
     /// Plans and prints.
     pub fn execute(self) -> Result<ExitCode> {
-        let (pipeline, cache) = open(&self.pipeline, &self.cache)?;
+        let (pipeline, cache) = open(&self.pipeline, &self.cache, None)?;
         let selection = self.selection.of(&pipeline)?;
         let history = History::of_project(&pipeline.root);
         let previous = history.previous(&pipeline.name, &cache);

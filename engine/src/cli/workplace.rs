@@ -8,6 +8,7 @@ use miette::{IntoDiagnostic, Result, WrapErr};
 
 use crate::pipeline::{Override, Pipeline, project_around, project_root};
 use crate::plan::Selection;
+use crate::plan::remembered::Request;
 
 /// A pipeline file and what is set in it.
 #[derive(Debug, Args)]
@@ -20,6 +21,12 @@ pub struct PipelineArguments {
 }
 
 impl PipelineArguments {
+    /// What a plan of all of it, or of `targets`, is asked for, with the cache of `cache`.
+    pub fn request(&self, targets: &[String], cache: &CacheArguments) -> Option<Request> {
+        let folder = cache.folder(&project_root(&self.file));
+        Request::new(&self.file, &self.overrides, targets, &folder)
+    }
+
     /// Reads and checks the pipeline.
     pub fn open(&self) -> Result<Pipeline> {
         Ok(Pipeline::open(&self.file, &self.overrides)?)
@@ -41,6 +48,11 @@ pub struct SelectionArguments {
 }
 
 impl SelectionArguments {
+    /// The targets, unless something is forced.
+    pub fn unforced_targets(&self) -> Option<&[String]> {
+        (self.from.is_empty() && self.force.is_empty()).then_some(&self.targets)
+    }
+
     /// What is selected of a pipeline.
     pub fn of(&self, pipeline: &Pipeline) -> Result<Selection> {
         Ok(Selection::new(
@@ -52,11 +64,19 @@ impl SelectionArguments {
     }
 }
 
-/// Reads a pipeline and opens its project's cache, at the same time where there is a cache already.
+/// Reads a pipeline and opens its project's cache unless that is `opened` already, both at the same time where there is
+/// a cache.
 ///
 /// # Errors
 /// What is wrong with the pipeline, else with the cache.
-pub fn open(pipeline: &PipelineArguments, cache: &CacheArguments) -> Result<(Pipeline, Cache)> {
+pub fn open(
+    pipeline: &PipelineArguments,
+    cache: &CacheArguments,
+    opened: Option<Cache>,
+) -> Result<(Pipeline, Cache)> {
+    if let Some(cache) = opened {
+        return Ok((pipeline.open()?, cache));
+    }
     let root = project_root(&pipeline.file);
     if !cache.folder(&root).join("VERSION").exists() {
         let pipeline = pipeline.open()?;

@@ -3,6 +3,7 @@
 mod explain;
 pub mod manifest;
 mod presence;
+pub mod remembered;
 mod resolve;
 mod select;
 

@@ -1,6 +1,6 @@
 //! From an instance and the artifacts that feed it to its key and what the cache holds under it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use cache::{Action, Cache, CacheError, Key, Lookup};
 
@@ -123,8 +123,7 @@ impl<'a> Resolver<'a> {
             })
             .collect();
         let mut files = Vec::with_capacity(instance.files.len());
-        for file in &instance.files {
-            let path = relative(file, &self.pipeline.root);
+        for (path, file) in by_path(&instance.files, &self.pipeline.root) {
             let digest = self
                 .cache
                 .digest_path(file)
@@ -135,7 +134,6 @@ impl<'a> Resolver<'a> {
                 })?;
             files.push(ManifestFile { path, digest });
         }
-        files.sort_by(|a, b| a.path.cmp(&b.path));
         let env = if instance.work.sees_env() {
             let secrets = &self.pipeline.secrets;
             let masked = |name: &String| secrets.masked(name).map(|digest| (name.clone(), digest));
@@ -186,6 +184,19 @@ impl<'a> Resolver<'a> {
         }
         differences.into_iter().map(Why::Changed).collect()
     }
+}
+
+/// Files with their paths relative to the project's root, in the order of these paths.
+pub(super) fn by_path<'a>(
+    files: &'a [PathBuf],
+    root: &Path,
+) -> impl Iterator<Item = (String, &'a PathBuf)> {
+    let mut sorted: Vec<(String, &PathBuf)> = files
+        .iter()
+        .map(|file| (relative(file, root), file))
+        .collect();
+    sorted.sort_by(|a, b| a.0.cmp(&b.0));
+    sorted.into_iter()
 }
 
 fn relative(path: &Path, root: &Path) -> String {

@@ -4,6 +4,7 @@ use cache::{Action, Cache};
 
 use super::artifact::{TableHead, table_head};
 use crate::pipeline::Pipeline;
+use crate::plan::remembered::Shown;
 use crate::report::table::TextTable;
 use crate::steps::port::{PortType, Show};
 
@@ -18,33 +19,39 @@ pub struct Headline {
     pub table: TextTable,
 }
 
-/// The headline tables among the outputs of a run, in the order of the file.
-pub fn headlines(
-    pipeline: &Pipeline,
-    cache: &Cache,
-    action: &dyn Fn(usize) -> Option<Action>,
-) -> Vec<Headline> {
+/// Where the headline tables among the outputs of a run are, in the order of the file.
+pub fn shown<'a>(pipeline: &Pipeline, action: &dyn Fn(usize) -> Option<&'a Action>) -> Vec<Shown> {
     let mut found = Vec::new();
     for step in &pipeline.steps {
         for index in step.instances.clone() {
             let instance = &pipeline.instances[index];
-            let shown = |port: &&crate::steps::OutputPort| {
+            let is_headline = |port: &&crate::steps::OutputPort| {
                 port.show == Show::Headline && port.port_type == PortType::Table
             };
-            for port in instance.output_ports.iter().filter(shown) {
-                let head = action(index)
-                    .as_ref()
-                    .and_then(|action| action.output(&port.name))
-                    .and_then(|artifact| cache.artifact_path(artifact).ok())
-                    .and_then(|path| table_head(&path, ROWS, 60).ok());
-                if let Some(TableHead { content, .. }) = head {
-                    found.push(Headline {
+            for port in instance.output_ports.iter().filter(is_headline) {
+                if let Some(action) = action(index) {
+                    found.push(Shown {
                         title: instance.name.clone(),
-                        table: content,
+                        key: action.key,
+                        port: port.name.clone(),
                     });
                 }
             }
         }
     }
     found
+}
+
+/// The tables, as far as they can be read.
+pub fn headlines(cache: &Cache, shown: &[Shown]) -> Vec<Headline> {
+    let read = |shown: &Shown| {
+        let action = cache.recall(&shown.key)?;
+        let path = cache.artifact_path(action.output(&shown.port)?).ok()?;
+        let TableHead { content, .. } = table_head(&path, ROWS, 60).ok()?;
+        Some(Headline {
+            title: shown.title.clone(),
+            table: content,
+        })
+    };
+    shown.iter().filter_map(read).collect()
 }

@@ -8,5 +8,5 @@ mod headline;
 pub mod output;
 mod page;
 
-pub use headline::{Headline, headlines};
+pub use headline::{Headline, headlines, shown};
 pub use page::{page, write_report};

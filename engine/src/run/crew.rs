@@ -14,12 +14,15 @@ use super::worker::{Finished, Task, Unfinished, Unpublished, Worked, Workshop};
 /// Results that may wait for the committer before workers wait for it, too. Each holds two open files.
 const MOST_WAITING: usize = 64;
 
+/// A task and what came of it.
+pub type Ended = (Task, Result<Finished, Unfinished>);
+
 /// What the scheduler hears.
 pub enum Report {
     /// An instance has run: what it took of the machine is free again. It is not done yet.
     Worked(usize),
     /// A task came to its end.
-    Done(Task, Result<Finished, Unfinished>),
+    Done(Box<Ended>),
 }
 
 /// Starts `workers` workers and a committer. They end when the sender of tasks is dropped.
@@ -68,7 +71,7 @@ fn work(
         Ok(Worked::Shared(finished)) => Ok(finished),
         Err(unfinished) => Err(unfinished),
     };
-    reports.send(Report::Done(task, result)).is_ok()
+    reports.send(Report::Done(Box::new((task, result)))).is_ok()
 }
 
 /// Publishes a batch with one wait for the disk. What nobody wants to hear of is safe all the same.
@@ -84,6 +87,6 @@ fn publish(cache: &Cache, batch: Vec<(Task, Unpublished)>, reports: &Sender<Repo
         let result = result
             .map(|action| published.finish(action))
             .map_err(Unfinished::from);
-        let _ = reports.send(Report::Done(task, result));
+        let _ = reports.send(Report::Done(Box::new((task, result))));
     }
 }

@@ -89,7 +89,8 @@ pub trait Step: Send + Sync {
     /// The ports that it writes, every one of them in every run. The first is meant where a reference names none.
     fn outputs(&self) -> Vec<OutputPort>;
 
-    /// Checks parameters and the columns that are known, and states the columns of the outputs.
+    /// Checks parameters and the columns that are known, and states the columns of the outputs. It looks at no file;
+    /// that is for [`Step::files`].
     fn check(&self, _check: &mut Check) {}
 
     /// The files outside the pipeline that it reads; their content is part of the key. Paths are relative to `root`.

@@ -20,7 +20,7 @@ pub use setup::{Options, RunError, Setup, Summary};
 use crate::pipeline::Pipeline;
 use crate::plan::{Choice, Plan, Planned, Previous, Resolver, Selection};
 use crate::run::budget::{Budget, Grant};
-use crate::run::crew::{self, Report};
+use crate::run::crew::{self, Ended, Report};
 use crate::run::event::{Event, Listener, OutputRecord};
 use crate::run::folder::RunFolder;
 use crate::run::journal::Journal;
@@ -87,7 +87,7 @@ pub fn run(setup: &Setup<'_>, plan: Plan) -> Result<Summary, RunError> {
         while scheduler.dispatch() {
             match reports.recv() {
                 Ok(Report::Worked(index)) => scheduler.worked(index),
-                Ok(Report::Done(task, result)) => scheduler.finished(task, result)?,
+                Ok(Report::Done(ended)) => scheduler.finished(*ended)?,
                 Err(_) => break,
             }
         }
@@ -322,11 +322,7 @@ impl Scheduler<'_> {
         }
     }
 
-    fn finished(
-        &mut self,
-        task: Task,
-        result: Result<Finished, Unfinished>,
-    ) -> Result<(), RunError> {
+    fn finished(&mut self, (task, result): Ended) -> Result<(), RunError> {
         let index = task.index;
         self.worked(index);
         let started = match self.states[index] {
