@@ -7,7 +7,7 @@ use crate::autograd::Pass;
 use crate::cpu::{Cpu, order};
 use crate::gpu::{Gpu, Kernel};
 use crate::launch::groups;
-use crate::op::{CpuInput, CpuOutput, Gradients, GpuInput, GpuOutput, Op, Spec, Specs, apply_one};
+use crate::op::{CpuInput, CpuOutput, GpuInput, GpuOutput, Gradients, Op, Spec, Specs, apply_one};
 use crate::{DType, Result, Tensor};
 
 /// See the module.
@@ -41,7 +41,10 @@ impl Op for Arg {
         let shape = &inputs[0].shape;
         let result = shape.without(self.axis);
         if shape[self.axis] == 0 && result.elements() > 0 {
-            return Err(self.misfit(inputs, format!("nothing to choose from: dimension {} is empty", self.axis)));
+            return Err(self.misfit(
+                inputs,
+                format!("nothing to choose from: dimension {} is empty", self.axis),
+            ));
         }
         Ok(smallvec![Spec::new(result, DType::U32)])
     }
@@ -49,7 +52,13 @@ impl Op for Arg {
     fn cpu(&self, cpu: &Cpu, inputs: &[CpuInput<'_>], outputs: &mut [CpuOutput<'_>]) -> Result<()> {
         let shape = &inputs[0].layout.shape;
         let [_, count, inner] = around(shape, self.axis, shape[self.axis]);
-        order::extreme_places(cpu, inputs[0].slice(), outputs[0].slice(), [count, inner], self.smallest);
+        order::extreme_places(
+            cpu,
+            inputs[0].slice(),
+            outputs[0].slice(),
+            [count, inner],
+            self.smallest,
+        );
         Ok(())
     }
 
@@ -57,7 +66,12 @@ impl Op for Arg {
         let shape = &inputs[0].layout.shape;
         let [_, count, inner] = around(shape, self.axis, shape[self.axis]);
         let results = outputs[0].shape.elements();
-        let params = [results as u32, count as u32, inner as u32, u32::from(self.smallest)];
+        let params = [
+            results as u32,
+            count as u32,
+            inner as u32,
+            u32::from(self.smallest),
+        ];
         let bindings = [inputs[0].binding(), outputs[0].binding()];
         let (kernel, groups) = match inner == 1 && count >= 64 {
             true => (&ROWS, [results as u32, 1, 1]),
@@ -104,17 +118,37 @@ impl Tensor {
 #[cfg(test)]
 pub(crate) fn cases() -> Vec<crate::conformance::Case> {
     use crate::conformance::{Array, Case, numbers, these};
-    let shapes: [(&[usize], usize); 6] =
-        [(&[5, 3], 0), (&[5, 3], 1), (&[2, 7, 4], 1), (&[3, 700], 1), (&[0, 2], 1), (&[1], 0)];
+    let shapes: [(&[usize], usize); 6] = [
+        (&[5, 3], 0),
+        (&[5, 3], 1),
+        (&[2, 7, 4], 1),
+        (&[3, 700], 1),
+        (&[0, 2], 1),
+        (&[1], 0),
+    ];
     let first = |smallest: bool| {
         move |row: &[f64]| {
-            let better = |a: f64, b: f64| (a.is_nan() && !b.is_nan()) || if smallest { a < b } else { a > b };
-            (1..row.len()).fold(0, |best, place| if better(row[place], row[best]) { place } else { best }) as f64
+            let better = |a: f64, b: f64| {
+                (a.is_nan() && !b.is_nan()) || if smallest { a < b } else { a > b }
+            };
+            (1..row.len()).fold(0, |best, place| {
+                if better(row[place], row[best]) {
+                    place
+                } else {
+                    best
+                }
+            }) as f64
         }
     };
     let mut cases = Vec::new();
     for smallest in [false, true] {
-        let run = move |x: &Tensor, axis| if smallest { x.argmin(axis) } else { x.argmax(axis) };
+        let run = move |x: &Tensor, axis| {
+            if smallest {
+                x.argmin(axis)
+            } else {
+                x.argmax(axis)
+            }
+        };
         for (shape, axis) in shapes {
             cases.push(Case::new(
                 format!("argmin ({smallest}) or argmax of {shape:?} along {axis}"),
@@ -123,7 +157,18 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
                 move |x: &[Array]| x[0].reduce(&[axis], first(smallest)),
             ));
         }
-        let odd = [0.0, -0.0, 1.0, 1.0, f64::NAN, f64::NAN, f64::INFINITY, -1.0, f64::NEG_INFINITY, f64::NEG_INFINITY];
+        let odd = [
+            0.0,
+            -0.0,
+            1.0,
+            1.0,
+            f64::NAN,
+            f64::NAN,
+            f64::INFINITY,
+            -1.0,
+            f64::NEG_INFINITY,
+            f64::NEG_INFINITY,
+        ];
         cases.push(Case::new(
             format!("argmin ({smallest}) or argmax with ties and what is no number"),
             [these([5, 2], &odd).without_gradient()],
@@ -142,10 +187,19 @@ mod tests {
     fn nothing_has_no_largest_element() -> Result<()> {
         let device = Device::cpu();
         let empty = Tensor::zeros([3, 0], &device)?;
-        assert!(matches!(empty.argmax(1), Err(TensorError::Shape { op: "argmax", .. })));
-        assert!(matches!(empty.argmin(2), Err(TensorError::Shape { op: "argmin", .. })));
+        assert!(matches!(
+            empty.argmax(1),
+            Err(TensorError::Shape { op: "argmax", .. })
+        ));
+        assert!(matches!(
+            empty.argmin(2),
+            Err(TensorError::Shape { op: "argmin", .. })
+        ));
         let integers = Tensor::new(&[1_u32, 2], [2], &device)?;
-        assert!(matches!(integers.argmax(0), Err(TensorError::DType { op: "argmax", .. })));
+        assert!(matches!(
+            integers.argmax(0),
+            Err(TensorError::DType { op: "argmax", .. })
+        ));
         Ok(())
     }
 }

@@ -13,7 +13,7 @@ use crate::cpu::Cpu;
 use crate::cpu::attention::{self, Bias, Dropout, Problem, Rows, RowsMut};
 use crate::gpu::Gpu;
 use crate::op::{
-    CpuInput, CpuOutput, Gradients, GpuInput, GpuOutput, Keeps, Op, Spec, Specs, apply,
+    CpuInput, CpuOutput, GpuInput, GpuOutput, Gradients, Keeps, Op, Spec, Specs, apply,
 };
 use crate::{DType, Offsets, RandomKey, Result, Shape, Tensor, TensorError};
 
@@ -114,7 +114,11 @@ impl Attention {
         let projections = if self.packed { 1 } else { 3 };
         for input in &inputs[..projections] {
             self.expect_float(input)?;
-            self.expect(input, inputs[0].dtype.name(), input.dtype == inputs[0].dtype)?;
+            self.expect(
+                input,
+                inputs[0].dtype.name(),
+                input.dtype == inputs[0].dtype,
+            )?;
         }
         let tokens = |offsets: &[u32]| offsets.last().map_or(0, |&end| end as usize);
         let shape = |input: usize| &inputs[input].shape;
@@ -160,7 +164,9 @@ impl Attention {
         };
         match fits {
             true => Ok(()),
-            false => misfit("the bias must be [heads or 1, queries, keys], as long as the longest text"),
+            false => {
+                misfit("the bias must be [heads or 1, queries, keys], as long as the longest text")
+            }
         }
     }
 
@@ -195,7 +201,11 @@ impl Attention {
             });
         }
         std::array::from_fn(|part| {
-            let heads = if part == 0 { sizes.heads } else { sizes.key_heads };
+            let heads = if part == 0 {
+                sizes.heads
+            } else {
+                sizes.key_heads
+            };
             rows_of(inputs[part].slice(), heads, sizes.head_dim)
         })
     }
@@ -224,7 +234,10 @@ impl Op for Attention {
         let sizes = self.sizes(&shapes);
         let tokens = inputs[0].shape[0];
         Ok(smallvec![
-            Spec::new([tokens, sizes.heads, sizes.head_dim].into(), inputs[0].dtype),
+            Spec::new(
+                [tokens, sizes.heads, sizes.head_dim].into(),
+                inputs[0].dtype
+            ),
             Spec::new([tokens, sizes.heads].into(), DType::F32),
         ])
     }
@@ -238,7 +251,8 @@ impl Op for Attention {
     }
 
     fn cpu(&self, cpu: &Cpu, inputs: &[CpuInput<'_>], outputs: &mut [CpuOutput<'_>]) -> Result<()> {
-        let shapes: SmallVec<[&Shape; 6]> = inputs.iter().map(|input| &input.layout.shape).collect();
+        let shapes: SmallVec<[&Shape; 6]> =
+            inputs.iter().map(|input| &input.layout.shape).collect();
         let sizes = self.sizes(&shapes);
         let (result, sums) = outputs.split_at_mut(1);
         let (heads, head_dim) = (sizes.heads, sizes.head_dim);
@@ -267,7 +281,10 @@ impl Op for Attention {
         }
         inputs.extend([pass.output(0)?, pass.output(1)?, pass.upstream()?]);
         let mut found = apply(op, &inputs)?.into_iter().map(Some);
-        let mut gradients: Gradients = found.by_ref().take(if self.packed { 1 } else { 3 }).collect();
+        let mut gradients: Gradients = found
+            .by_ref()
+            .take(if self.packed { 1 } else { 3 })
+            .collect();
         gradients.resize(self.arguments(), None);
         gradients.extend(found);
         gradients.resize(self.inputs(), None);
@@ -292,9 +309,15 @@ impl Op for AttentionGradient {
 
     fn cpu(&self, cpu: &Cpu, inputs: &[CpuInput<'_>], outputs: &mut [CpuOutput<'_>]) -> Result<()> {
         let forward = &self.forward;
-        let shapes: SmallVec<[&Shape; 9]> = inputs.iter().map(|input| &input.layout.shape).collect();
+        let shapes: SmallVec<[&Shape; 9]> =
+            inputs.iter().map(|input| &input.layout.shape).collect();
         let sizes = forward.sizes(&shapes);
-        let Sizes { heads, key_heads, head_dim, .. } = sizes;
+        let Sizes {
+            heads,
+            key_heads,
+            head_dim,
+            ..
+        } = sizes;
         let first = forward.inputs();
         let [result, sums, upstream] = [0, 1, 2].map(|place| {
             let head_dim = if place == 1 { 1 } else { head_dim };
@@ -376,7 +399,9 @@ fn operation(
             if !(0.0..=1.0).contains(&probability) {
                 return Err(TensorError::Argument {
                     op: "attention",
-                    reason: format!("dropout of {probability} is no probability; it must be from 0 to 1"),
+                    reason: format!(
+                        "dropout of {probability} is no probability; it must be from 0 to 1"
+                    ),
                 });
             }
             Some(Dropout::new(probability, key))

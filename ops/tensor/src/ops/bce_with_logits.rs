@@ -7,7 +7,7 @@ use crate::cpu::{Cpu, losses};
 use crate::gpu::{Gpu, Kernel};
 use crate::launch::{groups, layout_params};
 use crate::op::{
-    CpuInput, CpuOutput, Gradients, GpuInput, GpuOutput, Keeps, Op, Spec, Specs, apply_one,
+    CpuInput, CpuOutput, GpuInput, GpuOutput, Gradients, Keeps, Op, Spec, Specs, apply_one,
 };
 use crate::shape::Layout;
 use crate::{DType, Reduction, Result, Shape, Tensor};
@@ -49,7 +49,13 @@ fn launch(
     params.extend(layout_params([x, y, w, g]));
     let [x, y, w, g] = views.map(GpuInput::binding);
     let defines = [("WEIGHTED", (inputs.len() > 2).to_string())];
-    gpu.launch(kernel, &defines, &[x, y, w, g, output.binding()], &params, groups(elements))
+    gpu.launch(
+        kernel,
+        &defines,
+        &[x, y, w, g, output.binding()],
+        &params,
+        groups(elements),
+    )
 }
 
 impl Op for BceWithLogits {
@@ -68,7 +74,10 @@ impl Op for BceWithLogits {
         if let Some(weights) = inputs.get(2)
             && weights.shape.broadcast(shape).as_ref() != Some(shape)
         {
-            return Err(self.misfit(inputs, "the positive weights do not broadcast to the logits"));
+            return Err(self.misfit(
+                inputs,
+                "the positive weights do not broadcast to the logits",
+            ));
         }
         Ok(smallvec![Spec::new(shape.clone(), DType::F32)])
     }
@@ -146,7 +155,12 @@ impl Tensor {
     /// # Errors
     /// [`TensorError::Shape`](crate::TensorError::Shape) for shapes that do not fit;
     /// [`TensorError::NoGradient`](crate::TensorError::NoGradient) for targets or weights that require one.
-    pub fn bce_with_logits(&self, targets: &Self, positive_weight: Option<&Self>, reduction: Reduction) -> Result<Self> {
+    pub fn bce_with_logits(
+        &self,
+        targets: &Self,
+        positive_weight: Option<&Self>,
+        reduction: Reduction,
+    ) -> Result<Self> {
         let numbers;
         let targets = match targets.dtype().is_float() {
             true => targets,
@@ -155,7 +169,8 @@ impl Tensor {
                 &numbers
             }
         };
-        let inputs: SmallVec<[&Self; 3]> = [self, targets].into_iter().chain(positive_weight).collect();
+        let inputs: SmallVec<[&Self; 3]> =
+            [self, targets].into_iter().chain(positive_weight).collect();
         reduction.of(&apply_one(BceWithLogits, &inputs)?)
     }
 }
@@ -176,7 +191,12 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
             Reduction::BatchMean => Array::new((), vec![sum / losses.shape[0] as f64]),
         }
     };
-    let shapes: [(&[usize], &[usize]); 4] = [(&[3, 5], &[5]), (&[2, 3, 70], &[3, 1]), (&[1], &[1]), (&[4, 2], &[4, 2])];
+    let shapes: [(&[usize], &[usize]); 4] = [
+        (&[3, 5], &[5]),
+        (&[2, 3, 70], &[3, 1]),
+        (&[1], &[1]),
+        (&[4, 2], &[4, 2]),
+    ];
     let mut cases = Vec::new();
     for ((shape, weights), reduction) in shapes.into_iter().zip([
         Reduction::Mean,
@@ -202,11 +222,15 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
         );
         cases.push(
             Case::new(
-                format!("binary cross entropy of {shape:?} with weights {weights:?}, {reduction:?}"),
+                format!(
+                    "binary cross entropy of {shape:?} with weights {weights:?}, {reduction:?}"
+                ),
                 inputs(),
                 move |x| x[0].bce_with_logits(&x[1], Some(&x[2]), reduction),
                 move |x| {
-                    let losses = Array::from_fn(&x[0].shape, |at| loss(x[0].at(at), x[1].at(at), x[2].at(at)));
+                    let losses = Array::from_fn(&x[0].shape, |at| {
+                        loss(x[0].at(at), x[1].at(at), x[2].at(at))
+                    });
                     reduced(losses, reduction)
                 },
             )
@@ -232,7 +256,9 @@ mod tests {
         let check = |device: &Device| -> Result<()> {
             let logits = Tensor::new(&[200.0_f32, -200.0, 20.0, -1e30], [4], device)?;
             let targets = Tensor::from_bools(&[false, false, true, false], [4], device)?;
-            let losses = logits.bce_with_logits(&targets, None, Reduction::None)?.to_vec::<f32>()?;
+            let losses = logits
+                .bce_with_logits(&targets, None, Reduction::None)?
+                .to_vec::<f32>()?;
             // ln(1 + e^-20) = 2.0611536e-9.
             assert_eq!((losses[0], losses[1], losses[3]), (200.0, 0.0, 0.0));
             assert!((losses[2] / 2.061_153_6e-9 - 1.0).abs() < 1e-5);
@@ -247,13 +273,29 @@ mod tests {
         let device = Device::cpu();
         let logits = Tensor::zeros([2, 3], &device)?;
         let refused = |targets: &Tensor, weights: Option<&Tensor>| {
-            logits.bce_with_logits(targets, weights, Reduction::Mean).err()
+            logits
+                .bce_with_logits(targets, weights, Reduction::Mean)
+                .err()
         };
-        let misfit = |error| matches!(error, Some(TensorError::Shape { op: "bce_with_logits", .. }));
+        let misfit = |error| {
+            matches!(
+                error,
+                Some(TensorError::Shape {
+                    op: "bce_with_logits",
+                    ..
+                })
+            )
+        };
         assert!(misfit(refused(&Tensor::zeros([3], &device)?, None)));
-        assert!(misfit(refused(&logits, Some(&Tensor::zeros([2], &device)?))));
+        assert!(misfit(refused(
+            &logits,
+            Some(&Tensor::zeros([2], &device)?)
+        )));
         let tracked = logits.requires_grad()?;
-        assert!(matches!(refused(&tracked, None), Some(TensorError::NoGradient { input: 1, .. })));
+        assert!(matches!(
+            refused(&tracked, None),
+            Some(TensorError::NoGradient { input: 1, .. })
+        ));
         Ok(())
     }
 }

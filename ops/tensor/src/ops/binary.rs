@@ -7,7 +7,7 @@ use crate::cpu::{Cpu, Walk, zip_row};
 use crate::gpu::{Gpu, Kernel};
 use crate::launch::{groups, layout_params};
 use crate::op::{
-    CpuInput, CpuOutput, Gradients, GpuInput, GpuOutput, Keeps, Op, Spec, Specs, apply_one,
+    CpuInput, CpuOutput, GpuInput, GpuOutput, Gradients, Keeps, Op, Spec, Specs, apply_one,
 };
 use crate::{DType, Result, Tensor};
 
@@ -62,11 +62,18 @@ impl Op for Binary {
         let (a, b, output) = (&inputs[0], &inputs[1], &mut outputs[0]);
         macro_rules! each {
             ($type:ty, $f:expr) => {{
-                let layouts = [a.layout.broadcast(output.shape), b.layout.broadcast(output.shape)];
+                let layouts = [
+                    a.layout.broadcast(output.shape),
+                    b.layout.broadcast(output.shape),
+                ];
                 let (a, b) = (a.all::<$type>(), b.all::<$type>());
-                Walk::new([&layouts[0], &layouts[1]]).each_row(cpu, output.slice::<$type>(), |row, starts, strides| {
-                    zip_row(row, a, b, starts, strides, $f);
-                });
+                Walk::new([&layouts[0], &layouts[1]]).each_row(
+                    cpu,
+                    output.slice::<$type>(),
+                    |row, starts, strides| {
+                        zip_row(row, a, b, starts, strides, $f);
+                    },
+                );
             }};
         }
         macro_rules! of_type {
@@ -82,13 +89,21 @@ impl Op for Binary {
             };
         }
         match a.dtype {
-            DType::I32 => of_type!(i32, i32::wrapping_add, i32::wrapping_sub, i32::wrapping_mul, |a, b| {
-                if b == 0 { 0 } else { a.wrapping_div(b) }
-            }),
+            DType::I32 => of_type!(
+                i32,
+                i32::wrapping_add,
+                i32::wrapping_sub,
+                i32::wrapping_mul,
+                |a, b| { if b == 0 { 0 } else { a.wrapping_div(b) } }
+            ),
             DType::U32 | DType::Bool => {
-                of_type!(u32, u32::wrapping_add, u32::wrapping_sub, u32::wrapping_mul, |a, b| {
-                    a.checked_div(b).unwrap_or(0)
-                })
+                of_type!(
+                    u32,
+                    u32::wrapping_add,
+                    u32::wrapping_sub,
+                    u32::wrapping_mul,
+                    |a, b| { a.checked_div(b).unwrap_or(0) }
+                )
             }
             _ => of_type!(f32, |a, b| a + b, |a, b| a - b, |a, b| a * b, |a, b| a / b),
         }
@@ -98,7 +113,10 @@ impl Op for Binary {
     fn gpu(&self, gpu: &Gpu, inputs: &[GpuInput<'_>], outputs: &[GpuOutput<'_>]) -> Result<()> {
         let (a, b, output) = (&inputs[0], &inputs[1], &outputs[0]);
         let elements = output.shape.elements();
-        let layouts = [a.layout.broadcast(output.shape), b.layout.broadcast(output.shape)];
+        let layouts = [
+            a.layout.broadcast(output.shape),
+            b.layout.broadcast(output.shape),
+        ];
         let mut params = vec![elements as u32];
         params.extend(layout_params([&layouts[0], &layouts[1]]));
         let defines = [
@@ -114,16 +132,16 @@ impl Op for Binary {
         let upstream = pass.upstream()?;
         let of = |place: usize, full: &dyn Fn() -> Result<Tensor>| {
             let shape = &pass.input_specs[place].shape;
-            pass.wants(place)
-                .then(|| full()?.sum_to(shape))
-                .transpose()
+            pass.wants(place).then(|| full()?.sum_to(shape)).transpose()
         };
         Ok(match self {
             Self::Add => smallvec![
                 of(0, &|| Ok(upstream.clone()))?,
                 of(1, &|| Ok(upstream.clone()))?
             ],
-            Self::Subtract => smallvec![of(0, &|| Ok(upstream.clone()))?, of(1, &|| upstream.neg())?],
+            Self::Subtract => {
+                smallvec![of(0, &|| Ok(upstream.clone()))?, of(1, &|| upstream.neg())?]
+            }
             Self::Multiply => {
                 let (a, b) = (pass.input(0)?, pass.input(1)?);
                 smallvec![of(0, &|| upstream.mul(b))?, of(1, &|| upstream.mul(a))?]
@@ -223,7 +241,10 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
             ("both stretched", [numbers([2, 1, 3]), right(&[5, 1])]),
             ("scalars", [numbers(()), right(&[])]),
             ("nothing", [numbers([0, 3]), right(&[3])]),
-            ("many", [numbers([2, 300, 70]), right(&[1, 70])].map(Input::without_gradient)),
+            (
+                "many",
+                [numbers([2, 300, 70]), right(&[1, 70])].map(Input::without_gradient),
+            ),
         ];
         for (shapes, inputs) in shapes {
             cases.push(Case::new(
@@ -233,7 +254,10 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
                 move |x| x[0].zip(&x[1], reference),
             ));
         }
-        let [a, b] = [indices([5], &[7, 0, 2, 9, 4]), indices([5], &[2, 3, 2, 0, 1])];
+        let [a, b] = [
+            indices([5], &[7, 0, 2, 9, 4]),
+            indices([5], &[2, 3, 2, 0, 1]),
+        ];
         let integer = move |a: f64, b: f64| match name {
             "div" if b == 0.0 => 0.0,
             "div" => (a / b).floor(),

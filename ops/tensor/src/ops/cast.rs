@@ -3,14 +3,14 @@
 use half::{bf16, f16};
 use smallvec::smallvec;
 
+#[cfg(test)]
+use crate::Tensor;
 use crate::autograd::Pass;
 use crate::cpu::{Cpu, Walk};
 use crate::gpu::{Gpu, Kernel};
 use crate::launch::{groups, layout_params};
-use crate::op::{CpuInput, CpuOutput, Gradients, GpuInput, GpuOutput, Op, Spec, Specs};
+use crate::op::{CpuInput, CpuOutput, GpuInput, GpuOutput, Gradients, Op, Spec, Specs};
 use crate::{DType, Result};
-#[cfg(test)]
-use crate::Tensor;
 
 /// To another type. Rounds to the nearest, ties to even; cuts fractions for integers; anything but 0 is true.
 #[derive(Debug)]
@@ -72,7 +72,10 @@ impl Op for Cast {
             ("FROM", input.dtype.name().to_owned()),
             ("TO", self.to.name().to_owned()),
             ("EXACT", exact.to_string()),
-            ("WORD_ELEMENTS", if self.to.is_half() { "2" } else { "1" }.to_owned()),
+            (
+                "WORD_ELEMENTS",
+                if self.to.is_half() { "2" } else { "1" }.to_owned(),
+            ),
         ];
         let bindings = [input.binding(), output.binding()];
         gpu.launch(&KERNEL, &defines, &bindings, &params, groups(words))
@@ -83,7 +86,9 @@ impl Op for Cast {
     }
 
     fn gradient(&self, pass: &Pass) -> Result<Gradients> {
-        Ok(smallvec![Some(pass.upstream()?.cast(pass.input_specs[0].dtype)?)])
+        Ok(smallvec![Some(
+            pass.upstream()?.cast(pass.input_specs[0].dtype)?
+        )])
     }
 }
 
@@ -183,13 +188,37 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
         ));
     }
     let integers = these([5], &[-3.7, 2.9, 0.0, -0.5, 100.0]).without_gradient();
-    cases.push(Case::new("numbers as i32", [integers.clone()], |x| x[0].cast(DType::I32), |x| x[0].map(f64::trunc)).not_in_half());
-    cases.push(Case::new("numbers as bool", [integers], |x| x[0].cast(DType::Bool), |x| x[0].map(|x| f64::from(x != 0.0))).not_in_half());
-    cases.push(Case::new("a mask as numbers", [mask([9])], |x| x[0].cast(DType::F32), |x| x[0].clone()));
+    cases.push(
+        Case::new(
+            "numbers as i32",
+            [integers.clone()],
+            |x| x[0].cast(DType::I32),
+            |x| x[0].map(f64::trunc),
+        )
+        .not_in_half(),
+    );
+    cases.push(
+        Case::new(
+            "numbers as bool",
+            [integers],
+            |x| x[0].cast(DType::Bool),
+            |x| x[0].map(|x| f64::from(x != 0.0)),
+        )
+        .not_in_half(),
+    );
+    cases.push(Case::new(
+        "a mask as numbers",
+        [mask([9])],
+        |x| x[0].cast(DType::F32),
+        |x| x[0].clone(),
+    ));
     cases.push(Case::new(
         "integers beyond single precision as i32",
         [indices([2, 1], &[16_777_217, 3])],
-        |x| x[0].cast(DType::I32)?.sub(&Tensor::new(&[16_777_216_i32], 1, x[0].device())?),
+        |x| {
+            x[0].cast(DType::I32)?
+                .sub(&Tensor::new(&[16_777_216_i32], 1, x[0].device())?)
+        },
         |x| x[0].map(|x| x - 16_777_216.0),
     ));
     cases

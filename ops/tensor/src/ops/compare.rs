@@ -6,7 +6,7 @@ use crate::autograd::Pass;
 use crate::cpu::{Cpu, Walk, zip_row};
 use crate::gpu::{Gpu, Kernel};
 use crate::launch::{groups, layout_params};
-use crate::op::{CpuInput, CpuOutput, Gradients, GpuInput, GpuOutput, Op, Spec, Specs, apply_one};
+use crate::op::{CpuInput, CpuOutput, GpuInput, GpuOutput, Gradients, Op, Spec, Specs, apply_one};
 use crate::{DType, Result, Tensor};
 
 /// What is asked of two elements.
@@ -60,21 +60,40 @@ impl Op for Compare {
         let (a, b, output) = (&inputs[0], &inputs[1], &mut outputs[0]);
         macro_rules! of_type {
             ($type:ty) => {{
-                let layouts = [a.layout.broadcast(output.shape), b.layout.broadcast(output.shape)];
+                let layouts = [
+                    a.layout.broadcast(output.shape),
+                    b.layout.broadcast(output.shape),
+                ];
                 let (a, b) = (a.all::<$type>(), b.all::<$type>());
                 let zero = <$type>::default();
-                Walk::new([&layouts[0], &layouts[1]]).each_row(cpu, output.slice::<u32>(), |row, starts, strides| {
-                    match self {
-                        Self::Equal => zip_row(row, a, b, starts, strides, |a, b| u32::from(a == b)),
-                        Self::NotEqual => zip_row(row, a, b, starts, strides, |a, b| u32::from(a != b)),
+                Walk::new([&layouts[0], &layouts[1]]).each_row(
+                    cpu,
+                    output.slice::<u32>(),
+                    |row, starts, strides| match self {
+                        Self::Equal => {
+                            zip_row(row, a, b, starts, strides, |a, b| u32::from(a == b))
+                        }
+                        Self::NotEqual => {
+                            zip_row(row, a, b, starts, strides, |a, b| u32::from(a != b))
+                        }
                         Self::Less => zip_row(row, a, b, starts, strides, |a, b| u32::from(a < b)),
-                        Self::LessOrEqual => zip_row(row, a, b, starts, strides, |a, b| u32::from(a <= b)),
-                        Self::Greater => zip_row(row, a, b, starts, strides, |a, b| u32::from(a > b)),
-                        Self::GreaterOrEqual => zip_row(row, a, b, starts, strides, |a, b| u32::from(a >= b)),
-                        Self::And => zip_row(row, a, b, starts, strides, |a, b| u32::from(a != zero && b != zero)),
-                        Self::Or => zip_row(row, a, b, starts, strides, |a, b| u32::from(a != zero || b != zero)),
-                    }
-                });
+                        Self::LessOrEqual => {
+                            zip_row(row, a, b, starts, strides, |a, b| u32::from(a <= b))
+                        }
+                        Self::Greater => {
+                            zip_row(row, a, b, starts, strides, |a, b| u32::from(a > b))
+                        }
+                        Self::GreaterOrEqual => {
+                            zip_row(row, a, b, starts, strides, |a, b| u32::from(a >= b))
+                        }
+                        Self::And => zip_row(row, a, b, starts, strides, |a, b| {
+                            u32::from(a != zero && b != zero)
+                        }),
+                        Self::Or => zip_row(row, a, b, starts, strides, |a, b| {
+                            u32::from(a != zero || b != zero)
+                        }),
+                    },
+                );
             }};
         }
         match a.dtype {
@@ -88,7 +107,10 @@ impl Op for Compare {
     fn gpu(&self, gpu: &Gpu, inputs: &[GpuInput<'_>], outputs: &[GpuOutput<'_>]) -> Result<()> {
         let (a, b, output) = (&inputs[0], &inputs[1], &outputs[0]);
         let elements = output.shape.elements();
-        let layouts = [a.layout.broadcast(output.shape), b.layout.broadcast(output.shape)];
+        let layouts = [
+            a.layout.broadcast(output.shape),
+            b.layout.broadcast(output.shape),
+        ];
         let mut params = vec![elements as u32];
         params.extend(layout_params([&layouts[0], &layouts[1]]));
         let defines = [
@@ -198,7 +220,10 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
             let left = these([2, 4], &[1.0, -1.0, 0.5, 3.0, f64::NAN, 2.0, 0.0, -2.5]);
             [left, these([4], &[1.0, 1.0, 0.25, f64::NAN])].map(|input| input.without_gradient())
         };
-        let integers = [indices([3, 1], &[1, 5, 4_000_000_000]), indices([2], &[5, 4_000_000_000])];
+        let integers = [
+            indices([3, 1], &[1, 5, 4_000_000_000]),
+            indices([2], &[5, 4_000_000_000]),
+        ];
         for (kind, inputs) in [("numbers", floats()), ("integers", integers)] {
             cases.push(Case::new(
                 format!("{name} of {kind}"),

@@ -7,7 +7,7 @@ use crate::autograd::Pass;
 use crate::cpu::Cpu;
 use crate::gpu::{Gpu, Kernel};
 use crate::launch::groups;
-use crate::op::{CpuInput, CpuOutput, Gradients, GpuInput, GpuOutput, Op, Spec, Specs, apply_one};
+use crate::op::{CpuInput, CpuOutput, GpuInput, GpuOutput, Gradients, Op, Spec, Specs, apply_one};
 use crate::{Result, Tensor, TensorError};
 
 /// Inputs: as many as there are.
@@ -39,12 +39,18 @@ impl Op for Concat {
                 self.expect(other, first.dtype.name(), false)?;
             }
             if !super::gather::fits(&first.shape, &other.shape, self.axis) {
-                let reason = format!("the tensors must have the same size in all dimensions but {}", self.axis);
+                let reason = format!(
+                    "the tensors must have the same size in all dimensions but {}",
+                    self.axis
+                );
                 return Err(self.misfit(inputs, reason));
             }
         }
         let size = inputs.iter().map(|input| input.shape[self.axis]).sum();
-        Ok(smallvec![Spec::new(first.shape.with(self.axis, size), first.dtype)])
+        Ok(smallvec![Spec::new(
+            first.shape.with(self.axis, size),
+            first.dtype
+        )])
     }
 
     fn takes_half(&self) -> bool {
@@ -66,7 +72,12 @@ impl Op for Concat {
         let mut start = 0;
         for input in inputs {
             let width = words(input.layout.shape[self.axis] * inner);
-            let params = [(outer * width) as u32, width as u32, words(size * inner) as u32, start as u32];
+            let params = [
+                (outer * width) as u32,
+                width as u32,
+                words(size * inner) as u32,
+                start as u32,
+            ];
             let bindings = [input.binding(), outputs[0].binding()];
             gpu.launch(&KERNEL, &[], &bindings, &params, groups(outer * width))?;
             start += width;
@@ -89,7 +100,12 @@ impl Op for Concat {
 }
 
 impl Concat {
-    fn join<T: bytemuck::Pod + Send + Sync>(&self, cpu: &Cpu, inputs: &[CpuInput<'_>], output: &mut CpuOutput<'_>) {
+    fn join<T: bytemuck::Pod + Send + Sync>(
+        &self,
+        cpu: &Cpu,
+        inputs: &[CpuInput<'_>],
+        output: &mut CpuOutput<'_>,
+    ) {
         let [outer, size, inner] = around(output.shape, self.axis, output.shape[self.axis]);
         let parts: SmallVec<[(&[T], usize); 8]> = inputs
             .iter()
@@ -102,26 +118,31 @@ impl Concat {
         }
         if width < TASK {
             let rows = TASK / width;
-            cpu.threads().chunks_mut(rest, rows * width, |task, results| {
-                for (row, mut result) in (task * rows..).zip(results.chunks_exact_mut(width)) {
-                    for (part, width) in &parts {
-                        let (to, behind) = result.split_at_mut(*width);
-                        to.copy_from_slice(&part[row * width..][..*width]);
-                        result = behind;
+            cpu.threads()
+                .chunks_mut(rest, rows * width, |task, results| {
+                    for (row, mut result) in (task * rows..).zip(results.chunks_exact_mut(width)) {
+                        for (part, width) in &parts {
+                            let (to, behind) = result.split_at_mut(*width);
+                            to.copy_from_slice(&part[row * width..][..*width]);
+                            result = behind;
+                        }
                     }
-                }
-            });
+                });
             return;
         }
         let mut pieces = Vec::new();
         for row in 0..outer {
             for (part, width) in &parts {
                 let (to, behind) = rest.split_at_mut(*width);
-                pieces.extend(to.chunks_mut(TASK).zip(part[row * width..][..*width].chunks(TASK)));
+                pieces.extend(
+                    to.chunks_mut(TASK)
+                        .zip(part[row * width..][..*width].chunks(TASK)),
+                );
                 rest = behind;
             }
         }
-        cpu.threads().each(pieces, |(to, part)| to.copy_from_slice(part));
+        cpu.threads()
+            .each(pieces, |(to, part)| to.copy_from_slice(part));
     }
 }
 
@@ -145,7 +166,12 @@ impl Tensor {
             return Ok((*first).clone());
         }
         let inner: usize = first.shape()[axis + 1..].iter().product();
-        let even = |tensor: &&Self| tensor.shape().get(axis).is_none_or(|size| (size * inner).is_multiple_of(2));
+        let even = |tensor: &&Self| {
+            tensor
+                .shape()
+                .get(axis)
+                .is_none_or(|size| (size * inner).is_multiple_of(2))
+        };
         let op = Concat {
             axis,
             in_words: tensors.iter().all(even),
@@ -196,7 +222,13 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
         .into_iter()
         .map(|(shapes, axis)| {
             let large = shapes.iter().any(|shape| shape.contains(&40_000));
-            let input = |&shape: &&[usize]| if large { numbers(shape).without_gradient() } else { numbers(shape) };
+            let input = |&shape: &&[usize]| {
+                if large {
+                    numbers(shape).without_gradient()
+                } else {
+                    numbers(shape)
+                }
+            };
             Case::new(
                 format!("concat of {shapes:?} along {axis}"),
                 shapes.iter().map(input),
@@ -227,12 +259,27 @@ mod tests {
     #[test]
     fn tensors_that_do_not_fit_are_named() -> Result<()> {
         let device = Device::cpu();
-        let (a, b) = (Tensor::zeros([2, 3], &device)?, Tensor::zeros([2, 4], &device)?);
-        assert!(matches!(Tensor::concat(&[&a, &b], 0), Err(TensorError::Shape { op: "concat", .. })));
-        assert!(matches!(Tensor::concat(&[&a, &b], 2), Err(TensorError::Shape { op: "concat", .. })));
-        assert!(matches!(Tensor::concat(&[], 0), Err(TensorError::Shape { op: "concat", .. })));
+        let (a, b) = (
+            Tensor::zeros([2, 3], &device)?,
+            Tensor::zeros([2, 4], &device)?,
+        );
+        assert!(matches!(
+            Tensor::concat(&[&a, &b], 0),
+            Err(TensorError::Shape { op: "concat", .. })
+        ));
+        assert!(matches!(
+            Tensor::concat(&[&a, &b], 2),
+            Err(TensorError::Shape { op: "concat", .. })
+        ));
+        assert!(matches!(
+            Tensor::concat(&[], 0),
+            Err(TensorError::Shape { op: "concat", .. })
+        ));
         let c = b.cast(DType::BF16)?;
-        assert!(matches!(Tensor::concat(&[&a, &c], 1), Err(TensorError::DType { op: "concat", .. })));
+        assert!(matches!(
+            Tensor::concat(&[&a, &c], 1),
+            Err(TensorError::DType { op: "concat", .. })
+        ));
         assert_eq!(Tensor::concat(&[&a, &b], 1)?.shape()[..], [2, 7]);
         Ok(())
     }

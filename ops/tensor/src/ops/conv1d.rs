@@ -10,7 +10,12 @@ impl Tensor {
     ///
     /// # Errors
     /// As [`Tensor::conv2d`].
-    pub fn conv1d(&self, weight: &Self, bias: Option<&Self>, options: ConvOptions<1>) -> Result<Self> {
+    pub fn conv1d(
+        &self,
+        weight: &Self,
+        bias: Option<&Self>,
+        options: ConvOptions<1>,
+    ) -> Result<Self> {
         if self.rank() != 3 || weight.rank() != 3 {
             return Err(TensorError::Shape {
                 op: "conv1d",
@@ -48,34 +53,35 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
         ([0, 2, 4], [3, 2, 2], [1, 1, 1, 1]),
         ([3, 2, 40], [3, 2, 5], [1, 2, 1, 1]),
     ];
-    let build = |(x, weight, [stride, padding, dilation, groups]): ([usize; 3], [usize; 3], [usize; 4])| {
-        let options = ConvOptions {
-            stride: [stride],
-            padding: [padding],
-            dilation: [dilation],
-            groups,
+    let build =
+        |(x, weight, [stride, padding, dilation, groups]): ([usize; 3], [usize; 3], [usize; 4])| {
+            let options = ConvOptions {
+                stride: [stride],
+                padding: [padding],
+                dilation: [dilation],
+                groups,
+            };
+            let wide = ConvOptions {
+                stride: [1, stride],
+                padding: [0, padding],
+                dilation: [1, dilation],
+                groups,
+            };
+            let flat = |array: &Array| {
+                let shape = &array.shape;
+                Array::new([shape[0], shape[1], 1, shape[2]], array.data.clone())
+            };
+            Case::new(
+                format!("conv1d of {x:?} by {weight:?}, {options:?}"),
+                [numbers(x), numbers(weight), numbers(weight[0])],
+                move |x| x[0].conv1d(&x[1], Some(&x[2]), options),
+                move |x| {
+                    let result = reference(&flat(&x[0]), &flat(&x[1]), Some(&x[2]), wide);
+                    let shape = [result.shape[0], result.shape[1], result.shape[3]];
+                    Array::new(shape, result.data)
+                },
+            )
+            .tolerance(5e-6)
         };
-        let wide = ConvOptions {
-            stride: [1, stride],
-            padding: [0, padding],
-            dilation: [1, dilation],
-            groups,
-        };
-        let flat = |array: &Array| {
-            let shape = &array.shape;
-            Array::new([shape[0], shape[1], 1, shape[2]], array.data.clone())
-        };
-        Case::new(
-            format!("conv1d of {x:?} by {weight:?}, {options:?}"),
-            [numbers(x), numbers(weight), numbers(weight[0])],
-            move |x| x[0].conv1d(&x[1], Some(&x[2]), options),
-            move |x| {
-                let result = reference(&flat(&x[0]), &flat(&x[1]), Some(&x[2]), wide);
-                let shape = [result.shape[0], result.shape[1], result.shape[3]];
-                Array::new(shape, result.data)
-            },
-        )
-        .tolerance(5e-6)
-    };
     cases.into_iter().map(build).collect()
 }

@@ -8,7 +8,7 @@ use crate::cpu::convolution::{self, Geometry};
 use crate::gpu::{Gpu, Kernel};
 use crate::launch::groups;
 use crate::op::{
-    CpuInput, CpuOutput, Gradients, GpuInput, GpuOutput, Keeps, Op, Spec, Specs, apply_one,
+    CpuInput, CpuOutput, GpuInput, GpuOutput, Gradients, Keeps, Op, Spec, Specs, apply_one,
 };
 use crate::{Result, Shape, Tensor, TensorError};
 
@@ -87,7 +87,9 @@ fn params(geometry: &Geometry, has_bias: bool) -> Vec<u32> {
         dilation,
         groups,
     } = *geometry;
-    let mut params = vec![batch, channels, input[0], input[1], filters, output[0], output[1]];
+    let mut params = vec![
+        batch, channels, input[0], input[1], filters, output[0], output[1],
+    ];
     params.extend([kernel[0], kernel[1], groups]);
     params.extend([stride, padding, dilation].concat());
     params.push(usize::from(has_bias));
@@ -110,7 +112,9 @@ impl Conv2d {
         }
         let (channels, filters) = (x[1], weight[0]);
         if groups == 0 || channels % groups != 0 || filters % groups != 0 {
-            return Err(format!("{groups} groups do not divide {channels} channels and {filters} filters"));
+            return Err(format!(
+                "{groups} groups do not divide {channels} channels and {filters} filters"
+            ));
         }
         if weight[1] != channels / groups {
             return Err(format!(
@@ -150,11 +154,12 @@ impl Conv2d {
     }
 
     fn known(&self, shapes: [&Shape; 2]) -> Result<Geometry> {
-        self.geometry(shapes[0], shapes[1]).map_err(|reason| TensorError::Shape {
-            op: self.name(),
-            reason,
-            shapes: shapes.map(Clone::clone).to_vec(),
-        })
+        self.geometry(shapes[0], shapes[1])
+            .map_err(|reason| TensorError::Shape {
+                op: self.name(),
+                reason,
+                shapes: shapes.map(Clone::clone).to_vec(),
+            })
     }
 }
 
@@ -166,7 +171,11 @@ impl Op for Conv2d {
     fn outputs(&self, inputs: &[Spec]) -> Result<Specs> {
         self.expect_float(&inputs[0])?;
         for other in &inputs[1..] {
-            self.expect(other, inputs[0].dtype.name(), other.dtype == inputs[0].dtype)?;
+            self.expect(
+                other,
+                inputs[0].dtype.name(),
+                other.dtype == inputs[0].dtype,
+            )?;
         }
         let geometry = self.geometry(&inputs[0].shape, &inputs[1].shape);
         let geometry = geometry.map_err(|reason| self.misfit(inputs, reason))?;
@@ -199,7 +208,13 @@ impl Op for Conv2d {
         let [x, weight] = [inputs[0].binding(), inputs[1].binding()];
         let bindings = [x, weight, bias.binding(), outputs[0].binding()];
         let params = params(&geometry, self.has_bias);
-        gpu.launch(&FORWARD, &[], &bindings, &params, groups(outputs[0].shape.elements()))
+        gpu.launch(
+            &FORWARD,
+            &[],
+            &bindings,
+            &params,
+            groups(outputs[0].shape.elements()),
+        )
     }
 
     fn gradient(&self, pass: &Pass) -> Result<Gradients> {
@@ -212,7 +227,11 @@ impl Op for Conv2d {
             pass.wants(1).then(of_weight).transpose()?,
         ];
         if self.has_bias {
-            let of_bias = || upstream.sum_to(&Shape::from([1, geometry.filters, 1, 1]))?.reshape(geometry.filters);
+            let of_bias = || {
+                upstream
+                    .sum_to(&Shape::from([1, geometry.filters, 1, 1]))?
+                    .reshape(geometry.filters)
+            };
             gradients.push(pass.wants(2).then(of_bias).transpose()?);
         }
         Ok(gradients)
@@ -300,7 +319,13 @@ fn launch_gradient(
     let [a, b] = [inputs[0].binding(), inputs[1].binding()];
     let bindings = [a, b, a, output.binding()];
     let params = params(geometry, false);
-    gpu.launch(kernel, &[], &bindings, &params, groups(output.shape.elements()))
+    gpu.launch(
+        kernel,
+        &[],
+        &bindings,
+        &params,
+        groups(output.shape.elements()),
+    )
 }
 
 impl Tensor {
@@ -310,7 +335,12 @@ impl Tensor {
     ///
     /// # Errors
     /// [`TensorError::Shape`] for shapes that do not fit, and filters larger than the padded image; [`TensorError::DType`].
-    pub fn conv2d(&self, weight: &Self, bias: Option<&Self>, options: ConvOptions<2>) -> Result<Self> {
+    pub fn conv2d(
+        &self,
+        weight: &Self,
+        bias: Option<&Self>,
+        options: ConvOptions<2>,
+    ) -> Result<Self> {
         let op = Conv2d {
             options,
             has_bias: bias.is_some(),
@@ -326,7 +356,12 @@ use crate::conformance::{Array, Case};
 
 /// The sum over a filter, term by term.
 #[cfg(test)]
-pub(super) fn reference(x: &Array, weight: &Array, bias: Option<&Array>, options: ConvOptions<2>) -> Array {
+pub(super) fn reference(
+    x: &Array,
+    weight: &Array,
+    bias: Option<&Array>,
+    options: ConvOptions<2>,
+) -> Array {
     let ConvOptions {
         stride,
         padding,
@@ -350,7 +385,12 @@ pub(super) fn reference(x: &Array, weight: &Array, bias: Option<&Array>, options
                         place >= padding[axis] && place < padding[axis] + x.shape[axis + 2]
                     };
                     if inside(row, 0) && inside(column, 1) {
-                        let place = [at[0], group * channels + channel, row - padding[0], column - padding[1]];
+                        let place = [
+                            at[0],
+                            group * channels + channel,
+                            row - padding[0],
+                            column - padding[1],
+                        ];
                         sum += x.at(&place) * weight.at(&[at[1], channel, i, j]);
                     }
                 }
@@ -376,16 +416,36 @@ pub(crate) fn cases() -> Vec<Case> {
         ([2, 4, 5, 6], [6, 2, 3, 3], options([2, 3], [1, 2], ones, 2)),
         // Each channel on its own, with one and with two filters.
         ([2, 3, 6, 5], [3, 1, 3, 3], options(ones, [1, 1], ones, 3)),
-        ([1, 3, 7, 8], [6, 1, 2, 3], options([2, 2], [1, 0], [1, 2], 3)),
+        (
+            [1, 3, 7, 8],
+            [6, 1, 2, 3],
+            options([2, 2], [1, 0], [1, 2], 3),
+        ),
         // Outputs that see nothing but padding.
-        ([1, 2, 2, 3], [3, 2, 2, 2], options([1, 2], [4, 3], [1, 2], 1)),
-        ([1, 1, 2, 2], [1, 1, 2, 3], options([3, 1], [5, 2], [3, 1], 1)),
-        ([1, 2, 7, 6], [2, 2, 3, 2], options([2, 1], [0, 3], [2, 4], 1)),
+        (
+            [1, 2, 2, 3],
+            [3, 2, 2, 2],
+            options([1, 2], [4, 3], [1, 2], 1),
+        ),
+        (
+            [1, 1, 2, 2],
+            [1, 1, 2, 3],
+            options([3, 1], [5, 2], [3, 1], 1),
+        ),
+        (
+            [1, 2, 7, 6],
+            [2, 2, 3, 2],
+            options([2, 1], [0, 3], [2, 4], 1),
+        ),
         ([3, 4, 3, 3], [2, 4, 1, 1], ConvOptions::default()),
         ([2, 4, 3, 3], [2, 2, 1, 1], options([2, 1], [0, 0], ones, 2)),
         ([0, 2, 3, 3], [2, 2, 3, 3], options(ones, ones, ones, 1)),
         // More patches than exist at once.
-        ([1, 24, 40, 41], [5, 24, 5, 5], options(ones, [2, 2], ones, 1)),
+        (
+            [1, 24, 40, 41],
+            [5, 24, 5, 5],
+            options(ones, [2, 2], ones, 1),
+        ),
     ];
     let mut all = Vec::new();
     for (place, (x, weight, options)) in cases.into_iter().enumerate() {
@@ -406,7 +466,11 @@ pub(crate) fn cases() -> Vec<Case> {
                 move |x| reference(&x[0], &x[1], x.get(2), options),
             );
             let case = case.tolerance(5e-6);
-            all.push(if large { case.tolerance(2e-5).not_in_half() } else { case });
+            all.push(if large {
+                case.tolerance(2e-5).not_in_half()
+            } else {
+                case
+            });
         }
     }
     all

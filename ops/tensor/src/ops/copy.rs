@@ -2,12 +2,12 @@
 
 use smallvec::smallvec;
 
+use crate::Result;
 use crate::autograd::Pass;
 use crate::cpu::{Cpu, Walk};
 use crate::gpu::{Gpu, Kernel};
 use crate::launch::{groups, layout_params};
-use crate::op::{CpuInput, CpuOutput, Gradients, GpuInput, GpuOutput, Op, Spec, Specs};
-use crate::Result;
+use crate::op::{CpuInput, CpuOutput, GpuInput, GpuOutput, Gradients, Op, Spec, Specs};
 
 /// See the module.
 #[derive(Debug)]
@@ -66,17 +66,25 @@ impl Op for Copy {
     }
 }
 
-fn copy<T: bytemuck::Pod + Send + Sync>(cpu: &Cpu, input: &CpuInput<'_>, output: &mut CpuOutput<'_>) {
+fn copy<T: bytemuck::Pod + Send + Sync>(
+    cpu: &Cpu,
+    input: &CpuInput<'_>,
+    output: &mut CpuOutput<'_>,
+) {
     let source = input.all::<T>();
-    Walk::new([input.layout]).each_row(cpu, output.slice(), |row, [start], [stride]| match stride {
-        1 => row.copy_from_slice(&source[start..start + row.len()]),
-        0 => row.fill(source[start]),
-        _ => {
-            for (place, value) in row.iter_mut().enumerate() {
-                *value = source[start + place * stride];
+    Walk::new([input.layout]).each_row(
+        cpu,
+        output.slice(),
+        |row, [start], [stride]| match stride {
+            1 => row.copy_from_slice(&source[start..start + row.len()]),
+            0 => row.fill(source[start]),
+            _ => {
+                for (place, value) in row.iter_mut().enumerate() {
+                    *value = source[start + place * stride];
+                }
             }
-        }
-    });
+        },
+    );
 }
 
 #[cfg(test)]
@@ -86,14 +94,21 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
     let turned = |x: &[Array]| {
         let x = &x[0];
         let reversed: Vec<usize> = x.shape.iter().rev().copied().collect();
-        Array::from_fn(&reversed[..], |at| x.at(&at.iter().rev().copied().collect::<Vec<_>>()))
+        Array::from_fn(&reversed[..], |at| {
+            x.at(&at.iter().rev().copied().collect::<Vec<_>>())
+        })
     };
     shapes
         .into_iter()
         .map(|shape| {
             let order: Vec<usize> = (0..shape.len()).rev().collect();
             let run = move |x: &[crate::Tensor]| x[0].permute(&order)?.contiguous();
-            Case::new(format!("contiguous of {shape:?}, turned"), [numbers(shape)], run, turned)
+            Case::new(
+                format!("contiguous of {shape:?}, turned"),
+                [numbers(shape)],
+                run,
+                turned,
+            )
         })
         .collect()
 }

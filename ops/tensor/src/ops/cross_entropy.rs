@@ -9,7 +9,7 @@ use crate::cpu::{Cpu, index};
 use crate::gpu::{Binding, Gpu, Kernel, noted};
 use crate::loss::batch;
 use crate::op::{
-    CpuInput, CpuOutput, Gradients, GpuInput, GpuOutput, Keeps, Op, Spec, Specs, apply, apply_one,
+    CpuInput, CpuOutput, GpuInput, GpuOutput, Gradients, Keeps, Op, Spec, Specs, apply, apply_one,
 };
 use crate::{DType, Reduction, Result, Tensor, TensorError};
 
@@ -60,7 +60,9 @@ impl Rows {
             ignored: self.ignored,
             smoothing: self.smoothing,
             weights: weights.first().map(CpuInput::slice),
-            total: weights.get(1).map_or(classes as f32, |total| total.slice::<f32>()[0]),
+            total: weights
+                .get(1)
+                .map_or(classes as f32, |total| total.slice::<f32>()[0]),
         }
     }
 
@@ -88,13 +90,18 @@ impl Rows {
         if !(0.0..=1.0).contains(&options.label_smoothing) {
             return Err(TensorError::Argument {
                 op: "cross_entropy",
-                reason: format!("label smoothing of {} is not from 0 to 1", options.label_smoothing),
+                reason: format!(
+                    "label smoothing of {} is not from 0 to 1",
+                    options.label_smoothing
+                ),
             });
         }
-        let ignored = options.ignore_index.map(|index| match u32::try_from(index) {
-            Ok(index) => Some(index),
-            Err(_) => i32::try_from(index).ok().map(|index| index as u32),
-        });
+        let ignored = options
+            .ignore_index
+            .map(|index| match u32::try_from(index) {
+                Ok(index) => Some(index),
+                Err(_) => i32::try_from(index).ok().map(|index| index as u32),
+            });
         let Some(ignored) = ignored.map_or(Some(None), |found| found.map(Some)) else {
             return Err(TensorError::Argument {
                 op: "cross_entropy",
@@ -112,7 +119,12 @@ impl Rows {
     }
 
     /// The losses of logits `[rows, classes]`; weights come with their sum.
-    pub fn forward(self, logits: &Tensor, targets: &Tensor, weights: Option<&[Tensor; 2]>) -> Result<OfRows> {
+    pub fn forward(
+        self,
+        logits: &Tensor,
+        targets: &Tensor,
+        weights: Option<&[Tensor; 2]>,
+    ) -> Result<OfRows> {
         let mut inputs: SmallVec<[&Tensor; 4]> = smallvec![logits, targets];
         inputs.extend(weights.into_iter().flatten());
         let mut outputs = apply(self, &inputs)?.into_iter();
@@ -127,7 +139,11 @@ impl Rows {
     }
 
     /// The gradient of logits, from those of the rows' losses.
-    pub fn backward(self, [logits, targets, logsumexp, upstream]: [&Tensor; 4], weights: &[&Tensor]) -> Result<Tensor> {
+    pub fn backward(
+        self,
+        [logits, targets, logsumexp, upstream]: [&Tensor; 4],
+        weights: &[&Tensor],
+    ) -> Result<Tensor> {
         let mut inputs: SmallVec<[&Tensor; 6]> = smallvec![logits, targets, logsumexp, upstream];
         inputs.extend(weights.iter().copied());
         apply_one(RowsGradient(self), &inputs)
@@ -141,7 +157,11 @@ impl Op for Rows {
 
     fn outputs(&self, inputs: &[Spec]) -> Result<Specs> {
         self.expect_float(&inputs[0])?;
-        self.expect(&inputs[1], "classes of type u32 or i32", is_index(&inputs[1]))?;
+        self.expect(
+            &inputs[1],
+            "classes of type u32 or i32",
+            is_index(&inputs[1]),
+        )?;
         let (rows, classes) = (inputs[0].shape[0], inputs[0].shape[1]);
         if inputs[1].shape[..] != [rows] {
             return Err(self.misfit(inputs, "every row of logits needs one target"));
@@ -172,10 +192,22 @@ impl Op for Rows {
 
     fn cpu(&self, cpu: &Cpu, inputs: &[CpuInput<'_>], outputs: &mut [CpuOutput<'_>]) -> Result<()> {
         let (targets, classes) = (inputs[1].slice::<u32>(), inputs[0].layout.shape[1]);
-        index::check_but("cross_entropy", targets, inputs[1].dtype, classes, self.ignored)?;
+        index::check_but(
+            "cross_entropy",
+            targets,
+            inputs[1].dtype,
+            classes,
+            self.ignored,
+        )?;
         if let [losses, logsumexp, shares] = outputs {
             let outputs = [losses.slice(), logsumexp.slice(), shares.slice()];
-            losses::cross_entropy(cpu, inputs[0].slice(), targets, outputs, self.of(&inputs[2..], classes));
+            losses::cross_entropy(
+                cpu,
+                inputs[0].slice(),
+                targets,
+                outputs,
+                self.of(&inputs[2..], classes),
+            );
         }
         Ok(())
     }
@@ -193,13 +225,25 @@ impl Op for Rows {
             outputs[2].binding(),
         ];
         let grid = [shape[0] as u32, 1, 1];
-        gpu.launch(&FORWARD, &self.defines(&inputs[2..]), &bindings, &params, grid)
+        gpu.launch(
+            &FORWARD,
+            &self.defines(&inputs[2..]),
+            &bindings,
+            &params,
+            grid,
+        )
     }
 
     fn gradient(&self, pass: &Pass) -> Result<Gradients> {
-        let inputs = [pass.input(0)?, pass.input(1)?, pass.output(1)?, pass.upstream()?];
-        let weights: SmallVec<[&Tensor; 2]> =
-            (2..pass.input_specs.len()).map(|input| pass.input(input)).collect::<Result<_>>()?;
+        let inputs = [
+            pass.input(0)?,
+            pass.input(1)?,
+            pass.output(1)?,
+            pass.upstream()?,
+        ];
+        let weights: SmallVec<[&Tensor; 2]> = (2..pass.input_specs.len())
+            .map(|input| pass.input(input))
+            .collect::<Result<_>>()?;
         let mut gradients: Gradients = smallvec![Some(self.backward(inputs, &weights)?)];
         gradients.resize(pass.input_specs.len(), None);
         Ok(gradients)
@@ -247,7 +291,13 @@ impl Op for RowsGradient {
             inputs.get(5).unwrap_or(filler).binding(),
         ];
         let grid = [shape[0] as u32, 1, 1];
-        gpu.launch(&BACKWARD, &self.0.defines(&inputs[4..]), &bindings, &params, grid)
+        gpu.launch(
+            &BACKWARD,
+            &self.0.defines(&inputs[4..]),
+            &bindings,
+            &params,
+            grid,
+        )
     }
 
     fn gradient(&self, _pass: &Pass) -> Result<Gradients> {
@@ -274,7 +324,11 @@ pub(super) fn weights_of(options: &CrossEntropy<'_>) -> Result<Option<[Tensor; 2
 }
 
 /// What a sum of losses is divided by.
-pub(super) fn divisor(reduction: Reduction, shares: &Tensor, rows: usize) -> Result<Option<Tensor>> {
+pub(super) fn divisor(
+    reduction: Reduction,
+    shares: &Tensor,
+    rows: usize,
+) -> Result<Option<Tensor>> {
     match reduction {
         // Without any row that counts the loss is 0, not 0 / 0.
         Reduction::Mean => Ok(Some(shares.clamp(f32::MIN_POSITIVE, f32::MAX)?)),
@@ -294,14 +348,21 @@ impl Tensor {
     /// last class, as for [`Tensor::index_select`].
     pub fn cross_entropy(&self, targets: &Self, options: &CrossEntropy<'_>) -> Result<Self> {
         let op = Rows::new(options)?;
-        let Some((&classes, outer)) = self.shape().split_last().filter(|(_, outer)| **outer == targets.shape()[..])
+        let Some((&classes, outer)) = self
+            .shape()
+            .split_last()
+            .filter(|(_, outer)| **outer == targets.shape()[..])
         else {
-            return Err(op.misfit(&[self.spec(), targets.spec()], "logits [.., classes] need targets [..]"));
+            return Err(op.misfit(
+                &[self.spec(), targets.spec()],
+                "logits [.., classes] need targets [..]",
+            ));
         };
         let rows = outer.iter().product();
         let logits = self.reshape([rows, classes])?;
         let weights = weights_of(options)?;
-        let [losses, _, shares] = op.forward(&logits, &targets.reshape([rows])?, weights.as_ref())?;
+        let [losses, _, shares] =
+            op.forward(&logits, &targets.reshape([rows])?, weights.as_ref())?;
         if options.reduction == Reduction::None {
             return losses.reshape(targets.shape());
         }
@@ -318,7 +379,13 @@ pub(super) mod reference {
     use crate::conformance::Array;
 
     /// The mean, or else the losses, in double precision.
-    pub fn cross_entropy(logits: &Array, targets: &[f64], ignored: f64, smoothing: f64, weights: Option<&[f64]>) -> (Vec<f64>, f64) {
+    pub fn cross_entropy(
+        logits: &Array,
+        targets: &[f64],
+        ignored: f64,
+        smoothing: f64,
+        weights: Option<&[f64]>,
+    ) -> (Vec<f64>, f64) {
         let classes = logits.shape.last().copied().unwrap_or(1);
         let weight = |class: usize| weights.map_or(1.0, |weights| weights[class]);
         let mut losses = Vec::new();
@@ -330,7 +397,11 @@ pub(super) mod reference {
             }
             let log = row.iter().map(|x| x.exp()).sum::<f64>().ln();
             let target = target as usize;
-            let all: f64 = row.iter().enumerate().map(|(class, x)| weight(class) * (log - x)).sum();
+            let all: f64 = row
+                .iter()
+                .enumerate()
+                .map(|(class, x)| weight(class) * (log - x))
+                .sum();
             let own = weight(target) * (log - row[target]);
             losses.push((1.0 - smoothing) * own + smoothing * all / classes as f64);
             total += weight(target);
@@ -362,7 +433,11 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
         ] {
             let (classes, outer) = shape.split_last().expect("classes");
             let input = between(shape, -4.0, 4.0);
-            let input = if *classes > 100 { input.without_gradient() } else { input };
+            let input = if *classes > 100 {
+                input.without_gradient()
+            } else {
+                input
+            };
             let inputs = [
                 input,
                 indices(outer, targets),
@@ -410,7 +485,8 @@ mod tests {
     #[test]
     fn extreme_logits_give_finite_losses_and_gradients() -> Result<()> {
         let check = |device: &Device| -> Result<()> {
-            let logits = Tensor::new(&[1e4_f32, -1e4, 0.0, -300.0, 300.0, 0.0], [2, 3], device)?.requires_grad()?;
+            let logits = Tensor::new(&[1e4_f32, -1e4, 0.0, -300.0, 300.0, 0.0], [2, 3], device)?
+                .requires_grad()?;
             let targets = Tensor::new(&[0_u32, 0], [2], device)?;
             let options = CrossEntropy {
                 reduction: Reduction::Sum,
@@ -419,7 +495,10 @@ mod tests {
             let loss = logits.cross_entropy(&targets, &options)?;
             assert_eq!(loss.item()?, 600.0);
             let gradients = loss.backward()?;
-            let gradient = gradients.get(&logits).map(Tensor::to_vec::<f32>).transpose()?;
+            let gradient = gradients
+                .get(&logits)
+                .map(Tensor::to_vec::<f32>)
+                .transpose()?;
             assert_eq!(gradient, Some(vec![0.0, 0.0, 0.0, -1.0, 1.0, 0.0]));
             Ok(())
         };
@@ -434,26 +513,63 @@ mod tests {
         let options = CrossEntropy::default();
         let targets = |values: &[u32]| Tensor::new(values, values.len(), &device);
         let misfit = logits.cross_entropy(&targets(&[0, 1, 2])?, &options);
-        assert!(matches!(misfit, Err(TensorError::Shape { op: "cross_entropy", .. })));
+        assert!(matches!(
+            misfit,
+            Err(TensorError::Shape {
+                op: "cross_entropy",
+                ..
+            })
+        ));
         let past = logits.cross_entropy(&targets(&[0, 3])?, &options);
-        assert!(matches!(past, Err(TensorError::Index { op: "cross_entropy", index: 3, size: 3 })));
+        assert!(matches!(
+            past,
+            Err(TensorError::Index {
+                op: "cross_entropy",
+                index: 3,
+                size: 3
+            })
+        ));
         let empty = Tensor::zeros([2, 0], &device)?.cross_entropy(&targets(&[0, 0])?, &options);
-        assert!(matches!(empty, Err(TensorError::Shape { op: "cross_entropy", .. })));
+        assert!(matches!(
+            empty,
+            Err(TensorError::Shape {
+                op: "cross_entropy",
+                ..
+            })
+        ));
         let no_classes = logits.cross_entropy(&Tensor::zeros([2], &device)?, &options);
-        assert!(matches!(no_classes, Err(TensorError::DType { op: "cross_entropy", .. })));
+        assert!(matches!(
+            no_classes,
+            Err(TensorError::DType {
+                op: "cross_entropy",
+                ..
+            })
+        ));
         let smooth = CrossEntropy {
             label_smoothing: 1.5,
             ..options
         };
         let refused = logits.cross_entropy(&targets(&[0, 1])?, &smooth);
-        assert!(matches!(refused, Err(TensorError::Argument { op: "cross_entropy", .. })));
+        assert!(matches!(
+            refused,
+            Err(TensorError::Argument {
+                op: "cross_entropy",
+                ..
+            })
+        ));
         let weights = Tensor::zeros([3], &device)?.requires_grad()?;
         let weighted = CrossEntropy {
             class_weights: Some(&weights),
             ..options
         };
         let refused = logits.cross_entropy(&targets(&[0, 1])?, &weighted);
-        assert!(matches!(refused, Err(TensorError::NoGradient { op: "cross_entropy", .. })));
+        assert!(matches!(
+            refused,
+            Err(TensorError::NoGradient {
+                op: "cross_entropy",
+                ..
+            })
+        ));
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use crate::autograd::Pass;
 use crate::cpu::{Cpu, random};
 use crate::gpu::{Gpu, Kernel};
 use crate::launch::groups;
-use crate::op::{CpuInput, CpuOutput, Gradients, GpuInput, GpuOutput, Op, Spec, Specs, apply_one};
+use crate::op::{CpuInput, CpuOutput, GpuInput, GpuOutput, Gradients, Op, Spec, Specs, apply_one};
 use crate::rng::threshold;
 use crate::{RandomKey, Result, Tensor, TensorError};
 
@@ -36,7 +36,14 @@ impl Op for Dropout {
     }
 
     fn cpu(&self, cpu: &Cpu, inputs: &[CpuInput<'_>], outputs: &mut [CpuOutput<'_>]) -> Result<()> {
-        random::dropout(cpu, inputs[0].slice(), outputs[0].slice(), self.key, self.threshold, self.scale);
+        random::dropout(
+            cpu,
+            inputs[0].slice(),
+            outputs[0].slice(),
+            self.key,
+            self.threshold,
+            self.scale,
+        );
         Ok(())
     }
 
@@ -45,7 +52,13 @@ impl Op for Dropout {
         let mut params = vec![elements as u32, self.threshold, self.scale.to_bits()];
         params.extend(self.key.params());
         let bindings = [inputs[0].binding(), outputs[0].binding()];
-        gpu.launch(&KERNEL, &[], &bindings, &params, groups(elements.div_ceil(4)))
+        gpu.launch(
+            &KERNEL,
+            &[],
+            &bindings,
+            &params,
+            groups(elements.div_ceil(4)),
+        )
     }
 
     fn gradient(&self, pass: &Pass) -> Result<Gradients> {
@@ -89,8 +102,14 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
         seed: 0xfeed_0000_0000_0001,
         counter: 0x1_0000_0003,
     };
-    let shapes: [(&[usize], f32); 6] =
-        [(&[7, 9], 0.3), (&[1], 0.5), (&[0, 3], 0.5), (&[130], 0.9), (&[2, 4], 1.0), (&[5], 0.0)];
+    let shapes: [(&[usize], f32); 6] = [
+        (&[7, 9], 0.3),
+        (&[1], 0.5),
+        (&[0, 3], 0.5),
+        (&[130], 0.9),
+        (&[2, 4], 1.0),
+        (&[5], 0.0),
+    ];
     shapes
         .into_iter()
         .map(|(shape, p)| {
@@ -98,9 +117,18 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
                 let kept = |place: usize| {
                     f64::from(key.word(place as u64)) >= f64::from(p) * 2.0_f64.powi(32)
                 };
-                let value = |place: usize, x: f64| if kept(place) { x / (1.0 - f64::from(p)) } else { 0.0 };
+                let value = |place: usize, x: f64| {
+                    if kept(place) {
+                        x / (1.0 - f64::from(p))
+                    } else {
+                        0.0
+                    }
+                };
                 let values = x[0].data.iter().enumerate();
-                Array::new(&x[0].shape, values.map(|(place, &x)| value(place, x)).collect())
+                Array::new(
+                    &x[0].shape,
+                    values.map(|(place, &x)| value(place, x)).collect(),
+                )
             };
             Case::new(
                 format!("dropout of {shape:?} with {p}"),
@@ -140,7 +168,10 @@ mod tests {
         let x = Tensor::zeros([2], &Device::cpu())?;
         for p in [-0.1, 1.5, f32::NAN] {
             let refused = x.dropout(p, RandomKey::new(0));
-            assert!(matches!(refused, Err(TensorError::Argument { op: "dropout", .. })));
+            assert!(matches!(
+                refused,
+                Err(TensorError::Argument { op: "dropout", .. })
+            ));
         }
         Ok(())
     }

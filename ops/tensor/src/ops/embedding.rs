@@ -41,13 +41,24 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
             x[0].at(&[x[1].at(place) as usize, column[0]])
         })
     };
-    let case = |name: &str, inputs: [Input; 2]| Case::new(name, inputs, |x| x[0].embedding(&x[1], None), rows);
+    let case = |name: &str, inputs: [Input; 2]| {
+        Case::new(name, inputs, |x| x[0].embedding(&x[1], None), rows)
+    };
     let long: Vec<u32> = (0..300).map(|i| i * 7 % 90).collect();
     let mut cases = vec![
-        case("embedding", [numbers([5, 3]), indices([2, 3], &[4, 0, 0, 2, 4, 4])]),
+        case(
+            "embedding",
+            [numbers([5, 3]), indices([2, 3], &[4, 0, 0, 2, 4, 4])],
+        ),
         case("embedding of one id", [numbers([2, 7]), indices([], &[1])]),
-        case("embedding of nothing", [numbers([2, 7]), indices([2, 0], &[])]),
-        case("embedding of more ids than a workgroup", [numbers([90, 2]), indices([300], &long)]),
+        case(
+            "embedding of nothing",
+            [numbers([2, 7]), indices([2, 0], &[])],
+        ),
+        case(
+            "embedding of more ids than a workgroup",
+            [numbers([90, 2]), indices([300], &long)],
+        ),
     ];
     // No gradient reaches the row of the padding: the reference takes it from a constant.
     cases.push(Case::new(
@@ -59,7 +70,10 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
             move |x: &[Array]| {
                 // The values come first, then moved ones for the differences.
                 let moved = x[0].clone();
-                let mut table = fixed.borrow_mut().get_or_insert_with(|| moved.clone()).clone();
+                let mut table = fixed
+                    .borrow_mut()
+                    .get_or_insert_with(|| moved.clone())
+                    .clone();
                 for row in [0, 2, 3] {
                     table.data[row * 3..][..3].copy_from_slice(&moved.data[row * 3..][..3]);
                 }
@@ -79,10 +93,23 @@ mod tests {
         let device = Device::cpu();
         let ids = Tensor::new(&[0_u32], [1], &device)?;
         let vector = Tensor::zeros([4], &device)?;
-        assert!(matches!(vector.embedding(&ids, None), Err(TensorError::Shape { op: "embedding", .. })));
+        assert!(matches!(
+            vector.embedding(&ids, None),
+            Err(TensorError::Shape {
+                op: "embedding",
+                ..
+            })
+        ));
         let table = Tensor::zeros([4, 2], &device)?;
         let refused = table.embedding(&ids, Some(4));
-        assert!(matches!(refused, Err(TensorError::Index { op: "embedding", index: 4, size: 4 })));
+        assert!(matches!(
+            refused,
+            Err(TensorError::Index {
+                op: "embedding",
+                index: 4,
+                size: 4
+            })
+        ));
         Ok(())
     }
 

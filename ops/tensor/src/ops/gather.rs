@@ -8,7 +8,7 @@ use crate::cpu::{Cpu, index};
 use crate::gpu::{Binding, Gpu, Kernel, noted};
 use crate::launch::groups;
 use crate::op::{
-    CpuInput, CpuOutput, Gradients, GpuInput, GpuOutput, Keeps, Op, Spec, Specs, apply_one,
+    CpuInput, CpuOutput, GpuInput, GpuOutput, Gradients, Keeps, Op, Spec, Specs, apply_one,
 };
 use crate::{Result, Tensor};
 
@@ -35,14 +35,24 @@ impl Op for Gather {
     }
 
     fn outputs(&self, inputs: &[Spec]) -> Result<Specs> {
-        self.expect(&inputs[1], "indices of type u32 or i32", is_index(&inputs[1]))?;
+        self.expect(
+            &inputs[1],
+            "indices of type u32 or i32",
+            is_index(&inputs[1]),
+        )?;
         let (source, indices) = (&inputs[0].shape, &inputs[1].shape);
         if !fits(source, indices, self.axis) {
-            let reason = format!("indices must have the tensor's shape in all dimensions but {}", self.axis);
+            let reason = format!(
+                "indices must have the tensor's shape in all dimensions but {}",
+                self.axis
+            );
             return Err(self.misfit(inputs, reason));
         }
         if source[self.axis] == 0 && indices.elements() > 0 {
-            return Err(self.misfit(inputs, format!("nothing to choose from: dimension {} is empty", self.axis)));
+            return Err(self.misfit(
+                inputs,
+                format!("nothing to choose from: dimension {} is empty", self.axis),
+            ));
         }
         Ok(smallvec![Spec::new(indices.clone(), inputs[0].dtype)])
     }
@@ -60,7 +70,14 @@ impl Op for Gather {
         let sizes = around(source, self.axis, source[self.axis]);
         index::check("gather", indices, inputs[1].dtype, sizes[1])?;
         let count = outputs[0].shape[self.axis];
-        index::gather(cpu, inputs[0].slice(), indices, outputs[0].slice(), sizes, count);
+        index::gather(
+            cpu,
+            inputs[0].slice(),
+            indices,
+            outputs[0].slice(),
+            sizes,
+            count,
+        );
         Ok(())
     }
 
@@ -70,7 +87,13 @@ impl Op for Gather {
         let elements = outputs[0].shape.elements();
         let count = outputs[0].shape[self.axis];
         let number = noted("gather", inputs[1].dtype);
-        let params = [elements as u32, count as u32, inner as u32, size as u32, number];
+        let params = [
+            elements as u32,
+            count as u32,
+            inner as u32,
+            size as u32,
+            number,
+        ];
         let bindings = [
             inputs[0].binding(),
             inputs[1].binding(),
@@ -82,7 +105,9 @@ impl Op for Gather {
 
     fn gradient(&self, pass: &Pass) -> Result<Gradients> {
         let size = pass.input_specs[0].shape[self.axis];
-        let gradient = pass.upstream()?.scatter_sum(self.axis, pass.input(1)?, size)?;
+        let gradient = pass
+            .upstream()?
+            .scatter_sum(self.axis, pass.input(1)?, size)?;
         Ok(smallvec![Some(gradient), None])
     }
 }
@@ -141,10 +166,22 @@ mod tests {
         let device = Device::cpu();
         let source = Tensor::zeros([2, 3], &device)?;
         let indices = Tensor::new(&[0_u32, 1, 2], [3, 1], &device)?;
-        assert!(matches!(source.gather(1, &indices), Err(TensorError::Shape { op: "gather", .. })));
+        assert!(matches!(
+            source.gather(1, &indices),
+            Err(TensorError::Shape { op: "gather", .. })
+        ));
         let indices = Tensor::new(&[0_u32, 7], [2, 1], &device)?;
-        let read = source.gather(1, &indices).and_then(|taken| taken.to_vec::<f32>());
-        assert!(matches!(read, Err(TensorError::Index { op: "gather", index: 7, size: 3 })));
+        let read = source
+            .gather(1, &indices)
+            .and_then(|taken| taken.to_vec::<f32>());
+        assert!(matches!(
+            read,
+            Err(TensorError::Index {
+                op: "gather",
+                index: 7,
+                size: 3
+            })
+        ));
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use crate::cpu::{Cpu, index};
 use crate::gpu::{Binding, Gpu, Kernel, noted};
 use crate::launch::groups;
 use crate::op::{
-    CpuInput, CpuOutput, Gradients, GpuInput, GpuOutput, Keeps, Op, Spec, Specs, apply_one,
+    CpuInput, CpuOutput, GpuInput, GpuOutput, Gradients, Keeps, Op, Spec, Specs, apply_one,
 };
 use crate::shape::MAX_RANK;
 use crate::{DType, Result, Shape, Tensor};
@@ -45,7 +45,11 @@ const SUM: Kernel = Kernel {
 
 /// Sizes before, of and behind dimension `axis`, which has size `size`.
 pub(super) fn around(shape: &[usize], axis: usize, size: usize) -> [usize; 3] {
-    [shape[..axis].iter().product(), size, shape[axis + 1..].iter().product()]
+    [
+        shape[..axis].iter().product(),
+        size,
+        shape[axis + 1..].iter().product(),
+    ]
 }
 
 pub(super) fn is_index(spec: &Spec) -> bool {
@@ -58,16 +62,32 @@ impl Op for IndexSelect {
     }
 
     fn outputs(&self, inputs: &[Spec]) -> Result<Specs> {
-        self.expect(&inputs[1], "indices of type u32 or i32", is_index(&inputs[1]))?;
+        self.expect(
+            &inputs[1],
+            "indices of type u32 or i32",
+            is_index(&inputs[1]),
+        )?;
         let (source, indices) = (&inputs[0].shape, &inputs[1].shape);
         if source.rank() + indices.rank() > MAX_RANK + 1 {
-            return Err(self.misfit(inputs, format!("the result has more than {MAX_RANK} dimensions")));
+            return Err(self.misfit(
+                inputs,
+                format!("the result has more than {MAX_RANK} dimensions"),
+            ));
         }
         if source[self.axis] == 0 && indices.elements() > 0 {
-            return Err(self.misfit(inputs, format!("nothing to choose from: dimension {} is empty", self.axis)));
+            return Err(self.misfit(
+                inputs,
+                format!("nothing to choose from: dimension {} is empty", self.axis),
+            ));
         }
-        let shape = source[..self.axis].iter().chain(indices.iter()).chain(&source[self.axis + 1..]);
-        Ok(smallvec![Spec::new(shape.copied().collect(), inputs[0].dtype)])
+        let shape = source[..self.axis]
+            .iter()
+            .chain(indices.iter())
+            .chain(&source[self.axis + 1..]);
+        Ok(smallvec![Spec::new(
+            shape.copied().collect(),
+            inputs[0].dtype
+        )])
     }
 
     fn takes_half(&self) -> bool {
@@ -102,7 +122,13 @@ impl Op for IndexSelect {
         let words = if half { elements.div_ceil(2) } else { elements };
         let count = inputs[1].layout.shape.elements();
         let number = noted(self.name, inputs[1].dtype);
-        let params = [elements as u32, count as u32, inner as u32, size as u32, number];
+        let params = [
+            elements as u32,
+            count as u32,
+            inner as u32,
+            size as u32,
+            number,
+        ];
         let defines = [("HALF", half.to_string())];
         let bindings = [
             inputs[0].binding(),
@@ -136,7 +162,10 @@ impl Op for IndexSum {
         let shape = (source[..self.axis].iter().copied())
             .chain([self.size])
             .chain(source[self.axis + taken..].iter().copied());
-        Ok(smallvec![Spec::new(shape.collect::<Shape>(), inputs[0].dtype)])
+        Ok(smallvec![Spec::new(
+            shape.collect::<Shape>(),
+            inputs[0].dtype
+        )])
     }
 
     fn has_gradient(&self, input: usize) -> bool {
@@ -149,29 +178,57 @@ impl Op for IndexSum {
 
     fn cpu(&self, cpu: &Cpu, inputs: &[CpuInput<'_>], outputs: &mut [CpuOutput<'_>]) -> Result<()> {
         let sizes = around(outputs[0].shape, self.axis, self.size);
-        index::sum(cpu, inputs[0].slice(), inputs[1].slice(), outputs[0].slice(), sizes, self.padding);
+        index::sum(
+            cpu,
+            inputs[0].slice(),
+            inputs[1].slice(),
+            outputs[0].slice(),
+            sizes,
+            self.padding,
+        );
         Ok(())
     }
 
     fn gpu(&self, gpu: &Gpu, inputs: &[GpuInput<'_>], outputs: &[GpuOutput<'_>]) -> Result<()> {
         let [outer, size, inner] = around(outputs[0].shape, self.axis, self.size);
         let count = inputs[1].layout.shape.elements();
-        gpu.clear(outputs[0].buffer, 0, outputs[0].shape.elements() * DType::F32.size())?;
-        let params = [count as u32, inner as u32, size as u32, self.padding.unwrap_or(u32::MAX)];
-        let bindings = [inputs[0].binding(), inputs[1].binding(), outputs[0].binding()];
+        gpu.clear(
+            outputs[0].buffer,
+            0,
+            outputs[0].shape.elements() * DType::F32.size(),
+        )?;
+        let params = [
+            count as u32,
+            inner as u32,
+            size as u32,
+            self.padding.unwrap_or(u32::MAX),
+        ];
+        let bindings = [
+            inputs[0].binding(),
+            inputs[1].binding(),
+            outputs[0].binding(),
+        ];
         let grid = [count as u32, inner.div_ceil(256) as u32, outer as u32];
         gpu.launch(&SUM, &[], &bindings, &params, grid)
     }
 
     fn gradient(&self, pass: &Pass) -> Result<Gradients> {
-        let gradient = pass.upstream()?.take(self.name, self.axis, pass.input(1)?, None)?;
+        let gradient = pass
+            .upstream()?
+            .take(self.name, self.axis, pass.input(1)?, None)?;
         Ok(smallvec![Some(gradient), None])
     }
 }
 
 impl Tensor {
     /// [`Tensor::index_select`] under another name; slice `padding` gets no gradient.
-    pub(crate) fn take(&self, name: &'static str, axis: usize, indices: &Self, padding: Option<u32>) -> Result<Self> {
+    pub(crate) fn take(
+        &self,
+        name: &'static str,
+        axis: usize,
+        indices: &Self,
+        padding: Option<u32>,
+    ) -> Result<Self> {
         self.axis(name, axis)?;
         let op = IndexSelect {
             name,
@@ -224,7 +281,9 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
         move |x: &[Array]| {
             let (source, indices) = (&x[0], &x[1]);
             let rank = indices.shape.rank();
-            let shape = (source.shape[..axis].iter()).chain(indices.shape.iter()).chain(&source.shape[axis + 1..]);
+            let shape = (source.shape[..axis].iter())
+                .chain(indices.shape.iter())
+                .chain(&source.shape[axis + 1..]);
             Array::from_fn(shape.copied().collect::<Shape>(), |at| {
                 let index = indices.at(&at[axis..axis + rank]) as usize;
                 let from = [&at[..axis], &[index], &at[axis + rank..]].concat();
@@ -236,7 +295,11 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
         .into_iter()
         .map(|(shape, axis, places, at)| {
             let input = numbers(shape);
-            let input = if shape.contains(&301) { input.without_gradient() } else { input };
+            let input = if shape.contains(&301) {
+                input.without_gradient()
+            } else {
+                input
+            };
             Case::new(
                 format!("index select of {shape:?} along {axis} at {places:?}"),
                 [input, indices(places, at)],
@@ -280,10 +343,24 @@ mod tests {
         let source = Tensor::new(&[1.0_f32, 2.0, 3.0], [3, 1], &device)?;
         let indices = Tensor::new(&[0_u32, 3], [2], &device)?;
         let refused = source.index_select(0, &indices);
-        assert!(matches!(refused, Err(TensorError::Index { op: "index_select", index: 3, size: 3 })));
+        assert!(matches!(
+            refused,
+            Err(TensorError::Index {
+                op: "index_select",
+                index: 3,
+                size: 3
+            })
+        ));
         let indices = Tensor::new(&[0_i32, -2], [2], &device)?;
         let refused = source.embedding(&indices, None);
-        assert!(matches!(refused, Err(TensorError::Index { op: "embedding", index: -2, size: 3 })));
+        assert!(matches!(
+            refused,
+            Err(TensorError::Index {
+                op: "embedding",
+                index: -2,
+                size: 3
+            })
+        ));
         Ok(())
     }
 
@@ -292,9 +369,27 @@ mod tests {
         let device = Device::cpu();
         let source = Tensor::zeros([2, 0], &device)?;
         let indices = Tensor::new(&[0_u32], [1], &device)?;
-        assert!(matches!(source.index_select(2, &indices), Err(TensorError::Shape { op: "index_select", .. })));
-        assert!(matches!(source.index_select(1, &indices), Err(TensorError::Shape { op: "index_select", .. })));
-        assert!(matches!(source.index_select(0, &source), Err(TensorError::DType { op: "index_select", .. })));
+        assert!(matches!(
+            source.index_select(2, &indices),
+            Err(TensorError::Shape {
+                op: "index_select",
+                ..
+            })
+        ));
+        assert!(matches!(
+            source.index_select(1, &indices),
+            Err(TensorError::Shape {
+                op: "index_select",
+                ..
+            })
+        ));
+        assert!(matches!(
+            source.index_select(0, &source),
+            Err(TensorError::DType {
+                op: "index_select",
+                ..
+            })
+        ));
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use crate::cpu::{Cpu, losses};
 use crate::gpu::{Gpu, Kernel};
 use crate::launch::{groups, layout_params};
 use crate::op::{
-    CpuInput, CpuOutput, Gradients, GpuInput, GpuOutput, Keeps, Op, Spec, Specs, apply_one,
+    CpuInput, CpuOutput, GpuInput, GpuOutput, Gradients, Keeps, Op, Spec, Specs, apply_one,
 };
 use crate::{DType, Reduction, Result, Shape, Tensor};
 
@@ -31,7 +31,13 @@ const KERNEL: Kernel = Kernel {
 };
 
 /// The last of `inputs` is the upstream gradient, or stands in for it.
-fn launch(gpu: &Gpu, function: &str, log_target: bool, inputs: [&GpuInput<'_>; 3], output: &GpuOutput<'_>) -> Result<()> {
+fn launch(
+    gpu: &Gpu,
+    function: &str,
+    log_target: bool,
+    inputs: [&GpuInput<'_>; 3],
+    output: &GpuOutput<'_>,
+) -> Result<()> {
     let elements = output.shape.elements();
     let mut params = vec![elements as u32];
     params.extend(layout_params(inputs.map(|input| input.layout)));
@@ -40,7 +46,13 @@ fn launch(gpu: &Gpu, function: &str, log_target: bool, inputs: [&GpuInput<'_>; 3
         ("FUNCTION", function.to_owned()),
         ("LOG_TARGET", log_target.to_string()),
     ];
-    gpu.launch(&KERNEL, &defines, &[x, t, g, output.binding()], &params, groups(elements))
+    gpu.launch(
+        &KERNEL,
+        &defines,
+        &[x, t, g, output.binding()],
+        &params,
+        groups(elements),
+    )
 }
 
 impl Op for KlDiv {
@@ -109,12 +121,23 @@ impl Op for KlDivGradient {
 
     fn cpu(&self, cpu: &Cpu, inputs: &[CpuInput<'_>], outputs: &mut [CpuOutput<'_>]) -> Result<()> {
         let shape: &Shape = outputs[0].shape;
-        losses::kl_div_gradient(cpu, inputs, shape, outputs[0].slice(), self.log_target, self.of_target);
+        losses::kl_div_gradient(
+            cpu,
+            inputs,
+            shape,
+            outputs[0].slice(),
+            self.log_target,
+            self.of_target,
+        );
         Ok(())
     }
 
     fn gpu(&self, gpu: &Gpu, inputs: &[GpuInput<'_>], outputs: &[GpuOutput<'_>]) -> Result<()> {
-        let function = if self.of_target { "of_target" } else { "of_input" };
+        let function = if self.of_target {
+            "of_target"
+        } else {
+            "of_input"
+        };
         let inputs = [&inputs[0], &inputs[1], &inputs[2]];
         launch(gpu, function, self.log_target, inputs, &outputs[0])
     }
@@ -169,7 +192,9 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
                             Reduction::None => losses,
                             Reduction::Sum => Array::new((), vec![sum]),
                             Reduction::Mean => Array::new((), vec![sum / losses.data.len() as f64]),
-                            Reduction::BatchMean => Array::new((), vec![sum / losses.shape[0] as f64]),
+                            Reduction::BatchMean => {
+                                Array::new((), vec![sum / losses.shape[0] as f64])
+                            }
                         }
                     },
                 )
@@ -185,7 +210,10 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
     ));
     cases.push(Case::new(
         "divergence where a target has no probability",
-        [between([4], -3.0, 0.0), these([4], &[0.0, 0.5, 0.0, 0.5]).without_gradient()],
+        [
+            between([4], -3.0, 0.0),
+            these([4], &[0.0, 0.5, 0.0, 0.5]).without_gradient(),
+        ],
         |x| x[0].kl_div(&x[1], false, Reduction::None),
         |x| x[0].zip(&x[1], |x, t| if t == 0.0 { 0.0 } else { t * (t.ln() - x) }),
     ));
@@ -200,8 +228,10 @@ mod tests {
     #[test]
     fn a_target_without_probability_has_a_gradient_of_zero() -> Result<()> {
         let check = |device: &Device| -> Result<()> {
-            let log_probabilities = Tensor::new(&[-1.0_f32, f32::NEG_INFINITY], [2], device)?.requires_grad()?;
-            let target = Tensor::new(&[0.0_f32, f32::NEG_INFINITY], [2], device)?.requires_grad()?;
+            let log_probabilities =
+                Tensor::new(&[-1.0_f32, f32::NEG_INFINITY], [2], device)?.requires_grad()?;
+            let target =
+                Tensor::new(&[0.0_f32, f32::NEG_INFINITY], [2], device)?.requires_grad()?;
             let loss = log_probabilities.kl_div(&target, true, Reduction::Sum)?;
             assert_eq!(loss.item()?, 1.0);
             let gradients = loss.backward()?;
@@ -217,8 +247,15 @@ mod tests {
     #[test]
     fn shapes_that_differ_are_refused() -> Result<()> {
         let device = Device::cpu();
-        let refused = Tensor::zeros([2, 3], &device)?.kl_div(&Tensor::zeros([3], &device)?, false, Reduction::Mean);
-        assert!(matches!(refused, Err(TensorError::Shape { op: "kl_div", .. })));
+        let refused = Tensor::zeros([2, 3], &device)?.kl_div(
+            &Tensor::zeros([3], &device)?,
+            false,
+            Reduction::Mean,
+        );
+        assert!(matches!(
+            refused,
+            Err(TensorError::Shape { op: "kl_div", .. })
+        ));
         Ok(())
     }
 }

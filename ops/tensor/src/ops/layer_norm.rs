@@ -7,7 +7,7 @@ use crate::cpu::{Cpu, rows};
 use crate::gpu::{Gpu, Kernel};
 use crate::launch::groups;
 use crate::op::{
-    CpuInput, CpuOutput, Gradients, GpuInput, GpuOutput, Keeps, Op, Spec, Specs, apply,
+    CpuInput, CpuOutput, GpuInput, GpuOutput, Gradients, Keeps, Op, Spec, Specs, apply,
 };
 use crate::{DType, Result, Tensor, TensorError};
 
@@ -56,7 +56,10 @@ impl Op for LayerNorm {
         let last = inputs[0].shape.last();
         let fits = |spec: &Spec| spec.shape.rank() == 1 && spec.shape.last() == last;
         if !inputs[1..].iter().all(fits) {
-            return Err(self.misfit(inputs, "weight and bias must be as long as the last dimension"));
+            return Err(self.misfit(
+                inputs,
+                "weight and bias must be as long as the last dimension",
+            ));
         }
         let (rows, _) = sizes(&inputs[0].shape);
         Ok(smallvec![
@@ -99,8 +102,16 @@ impl Op for LayerNorm {
     }
 
     fn gradient(&self, pass: &Pass) -> Result<Gradients> {
-        let inputs = [pass.input(0)?, pass.input(1)?, pass.output(1)?, pass.upstream()?];
-        Ok(apply(LayerNormGradient, &inputs)?.into_iter().map(Some).collect())
+        let inputs = [
+            pass.input(0)?,
+            pass.input(1)?,
+            pass.output(1)?,
+            pass.upstream()?,
+        ];
+        Ok(apply(LayerNormGradient, &inputs)?
+            .into_iter()
+            .map(Some)
+            .collect())
     }
 }
 
@@ -110,7 +121,11 @@ impl Op for LayerNormGradient {
     }
 
     fn outputs(&self, inputs: &[Spec]) -> Result<Specs> {
-        Ok(smallvec![inputs[0].clone(), inputs[1].clone(), inputs[1].clone()])
+        Ok(smallvec![
+            inputs[0].clone(),
+            inputs[1].clone(),
+            inputs[1].clone()
+        ])
     }
 
     fn has_gradient(&self, _input: usize) -> bool {
@@ -171,7 +186,9 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
     let normalised = |row: &[f64]| {
         let mean = row.iter().sum::<f64>() / row.len() as f64;
         let variance = row.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / row.len() as f64;
-        row.iter().map(|x| (x - mean) / (variance + 1e-5).sqrt()).collect()
+        row.iter()
+            .map(|x| (x - mean) / (variance + 1e-5).sqrt())
+            .collect()
     };
     let reference = move |x: &[Array]| {
         let scaled = x[0].map_rows(normalised).zip(&x[1], |x, weight| x * weight);
@@ -184,7 +201,13 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
             let hidden = shape[shape.len() - 1];
             let inputs = [numbers(shape), numbers(hidden), numbers(hidden)];
             let large = shape.iter().product::<usize>() > 1000;
-            let inputs = inputs.map(|input| if large { input.without_gradient() } else { input });
+            let inputs = inputs.map(|input| {
+                if large {
+                    input.without_gradient()
+                } else {
+                    input
+                }
+            });
             Case::new(
                 format!("layer norm of {shape:?}"),
                 inputs,

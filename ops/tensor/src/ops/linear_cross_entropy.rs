@@ -42,7 +42,11 @@ impl Backward for Chunked {
     }
 
     fn gradient(&self, pass: &Pass) -> Result<Gradients> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let kept = self
+            .kept
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         let kept = kept.ok_or_else(|| TensorError::Backward {
             reason: format!("{NAME} was differentiated before, and what it kept is gone; compute the result again"),
         })?;
@@ -58,7 +62,11 @@ impl Backward for Chunked {
                 gradients.push(None);
                 continue;
             };
-            let mut gradient = if is_one { gradient } else { gradient.mul(&factor)? };
+            let mut gradient = if is_one {
+                gradient
+            } else {
+                gradient.mul(&factor)?
+            };
             if place == 0
                 && let Some(rows) = &kept.rows
             {
@@ -86,7 +94,8 @@ impl Sum {
     }
 
     fn or_zeros(self, like: &Tensor) -> Result<Tensor> {
-        self.0.map_or_else(|| Tensor::zeros(like.shape(), like.device()), Ok)
+        self.0
+            .map_or_else(|| Tensor::zeros(like.shape(), like.device()), Ok)
     }
 }
 
@@ -114,7 +123,11 @@ fn chunks(
     } = inputs;
     let (rows, device) = (hidden.shape()[0], hidden.device());
     let fitting = (logits / weight.shape()[0].max(1)).max(1);
-    let chunk = if fitting > TILE { fitting / TILE * TILE } else { fitting };
+    let chunk = if fitting > TILE {
+        fitting / TILE * TILE
+    } else {
+        fitting
+    };
     let of_class: SmallVec<[&Tensor; 2]> = weights.into_iter().flatten().collect();
     let (mut losses, mut shares) = (Sum::default(), Sum::default());
     let (mut of_weight, mut of_bias) = (Sum::default(), Sum::default());
@@ -154,7 +167,11 @@ fn chunks(
     };
     let nothing = Tensor::zeros((), device)?;
     let gradients = [of_hidden.transpose()?, of_weight.transpose()?, of_bias];
-    Ok((losses.or_zeros(&nothing)?, shares.or_zeros(&nothing)?, gradients))
+    Ok((
+        losses.or_zeros(&nothing)?,
+        shares.or_zeros(&nothing)?,
+        gradients,
+    ))
 }
 
 /// The places of the targets that count, unless all do.
@@ -163,7 +180,11 @@ fn counting(targets: &Tensor, ignored: Option<u32>) -> Result<Option<Tensor>> {
         return Ok(None);
     };
     let words: Vec<u32> = bytemuck::pod_collect_to_vec(&targets.bytes()?);
-    let places: Vec<u32> = (0..).zip(&words).filter(|(_, word)| **word != ignored).map(|(place, _)| place).collect();
+    let places: Vec<u32> = (0..)
+        .zip(&words)
+        .filter(|(_, word)| **word != ignored)
+        .map(|(place, _)| place)
+        .collect();
     match places.len() == words.len() {
         true => Ok(None),
         false => Tensor::new(&places, places.len(), targets.device()).map(Some),
@@ -206,15 +227,26 @@ impl Tensor {
         let misfit = |reason: &str| TensorError::Shape {
             op: NAME,
             reason: reason.to_owned(),
-            shapes: vec![self.shape().clone(), weight.shape().clone(), targets.shape().clone()],
+            shapes: vec![
+                self.shape().clone(),
+                weight.shape().clone(),
+                targets.shape().clone(),
+            ],
         };
-        let outer = self.shape().split_last().map(|(columns, outer)| (*columns, outer));
+        let outer = self
+            .shape()
+            .split_last()
+            .map(|(columns, outer)| (*columns, outer));
         let Some((columns, _)) = outer.filter(|(_, outer)| *outer == &targets.shape()[..]) else {
             return Err(misfit("hidden states [.., hidden] need targets [..]"));
         };
         match weight.shape()[..] {
             [classes, hidden] if hidden == columns && (classes > 0 || targets.elements() == 0) => {}
-            _ => return Err(misfit("the weight must be [vocabulary, hidden] with at least one row")),
+            _ => {
+                return Err(misfit(
+                    "the weight must be [vocabulary, hidden] with at least one row",
+                ));
+            }
         }
         let flat = self.reshape([targets.elements(), columns])?;
         let weights = weights_of(options)?;
@@ -340,7 +372,13 @@ mod tests {
         let targets = Tensor::new(&targets, [rows], &device)?;
         let before = device.memory().peak;
         let chunk = 32 * classes;
-        let loss = hidden.chunked_cross_entropy(&weight, None, &targets, &CrossEntropy::default(), chunk)?;
+        let loss = hidden.chunked_cross_entropy(
+            &weight,
+            None,
+            &targets,
+            &CrossEntropy::default(),
+            chunk,
+        )?;
         assert!((loss.item()? - (classes as f32).ln()).abs() < 1e-4);
         loss.backward()?;
         let held = device.memory().peak - before;
@@ -354,16 +392,27 @@ mod tests {
     #[test]
     fn half_precision_gives_gradients_in_half_precision() -> Result<()> {
         let device = Device::cpu();
-        let half = |shape: [usize; 2]| Tensor::full(0.5, shape, DType::BF16, &device)?.requires_grad();
+        let half =
+            |shape: [usize; 2]| Tensor::full(0.5, shape, DType::BF16, &device)?.requires_grad();
         let (hidden, weight) = (half([3, 2])?, half([4, 2])?);
         let targets = Tensor::new(&[0_u32, 1, 1], [3], &device)?;
-        let loss = hidden.linear_cross_entropy(&weight, None, &targets, &CrossEntropy::default())?;
+        let loss =
+            hidden.linear_cross_entropy(&weight, None, &targets, &CrossEntropy::default())?;
         assert_eq!(loss.dtype(), DType::F32);
         let gradients = loss.backward()?;
         assert_eq!(gradients.get(&weight).map(Tensor::dtype), Some(DType::BF16));
         // A row of equal logits: (1/4 - share of the target) / 3 rows, times 0.5.
-        let of_weight = gradients.get(&weight).map(Tensor::to_f32_vec).transpose()?.unwrap_or_default();
-        for (found, expected) in of_weight.iter().step_by(2).zip([-0.25 / 6.0, -1.25 / 6.0, 0.125, 0.125]) {
+        let of_weight = gradients
+            .get(&weight)
+            .map(Tensor::to_f32_vec)
+            .transpose()?
+            .unwrap_or_default();
+        for (found, expected) in
+            of_weight
+                .iter()
+                .step_by(2)
+                .zip([-0.25 / 6.0, -1.25 / 6.0, 0.125, 0.125])
+        {
             assert!((found - expected).abs() < 1e-3, "{found} is not {expected}");
         }
         Ok(())
@@ -380,13 +429,23 @@ mod tests {
         assert!(matches!(refused, Err(TensorError::Shape { op: NAME, .. })));
         let weight = Tensor::zeros([5, 3], &device)?;
         let refused = hidden.linear_cross_entropy(&weight, None, &targets, &options);
-        assert!(matches!(refused, Err(TensorError::Index { op: "cross_entropy", index: 5, size: 5 })));
+        assert!(matches!(
+            refused,
+            Err(TensorError::Index {
+                op: "cross_entropy",
+                index: 5,
+                size: 5
+            })
+        ));
         let none = CrossEntropy {
             reduction: Reduction::None,
             ..options
         };
         let refused = hidden.linear_cross_entropy(&weight, None, &targets, &none);
-        assert!(matches!(refused, Err(TensorError::Argument { op: NAME, .. })));
+        assert!(matches!(
+            refused,
+            Err(TensorError::Argument { op: NAME, .. })
+        ));
         Ok(())
     }
 }

@@ -9,7 +9,7 @@ use crate::cpu::Cpu;
 use crate::cpu::gemm::{Activation, Epilogue, Matrix, MatrixMut, PackedB, Precision, gemm};
 use crate::gpu::{self, FloatType, Gpu, MatrixView};
 use crate::op::{
-    CpuInput, CpuOutput, Gradients, GpuInput, GpuOutput, Keeps, Op, Spec, Specs, apply, apply_one,
+    CpuInput, CpuOutput, GpuInput, GpuOutput, Gradients, Keeps, Op, Spec, Specs, apply, apply_one,
 };
 use crate::shape::Layout;
 use crate::{Result, Shape, Tensor, TensorError};
@@ -197,7 +197,9 @@ impl Tensor {
     /// [`TensorError::Shape`] if the columns of one are not as many as the rows of the other, or the rest does not
     /// broadcast.
     pub fn matmul(&self, other: &Self) -> Result<Self> {
-        let rows = other.shape().size_from_end(if other.rank() == 1 { 1 } else { 2 });
+        let rows = other
+            .shape()
+            .size_from_end(if other.rank() == 1 { 1 } else { 2 });
         self.meets("matmul", other, rows)?;
         match (self.rank(), other.rank()) {
             (1, _) => {
@@ -223,16 +225,23 @@ impl Tensor {
             (Shape::from(batch), [matrix[0], matrix[1]])
         };
         let ((a_batch, [m, k]), (b_batch, [rows, n])) = (split(self), split(other));
-        let batch = a_batch.broadcast(&b_batch).ok_or_else(|| TensorError::Shape {
-            op: "matmul",
-            reason: "the dimensions before the matrices do not broadcast".to_owned(),
-            shapes: vec![self.shape().clone(), other.shape().clone()],
-        })?;
+        let batch = a_batch
+            .broadcast(&b_batch)
+            .ok_or_else(|| TensorError::Shape {
+                op: "matmul",
+                reason: "the dimensions before the matrices do not broadcast".to_owned(),
+                shapes: vec![self.shape().clone(), other.shape().clone()],
+            })?;
         let whole = |tensor: &Self, sizes: [usize; 2]| {
             let shape: Shape = batch.iter().copied().chain(sizes).collect();
-            tensor.broadcast_to(shape)?.reshape([batch.elements(), sizes[0], sizes[1]])
+            tensor
+                .broadcast_to(shape)?
+                .reshape([batch.elements(), sizes[0], sizes[1]])
         };
-        let product = apply_one(Matmul::plain(), &[&whole(self, [m, k])?, &whole(other, [rows, n])?])?;
+        let product = apply_one(
+            Matmul::plain(),
+            &[&whole(self, [m, k])?, &whole(other, [rows, n])?],
+        )?;
         let shape: Shape = batch.iter().copied().chain([m, n]).collect();
         product.reshape(shape)
     }
@@ -242,7 +251,12 @@ impl Tensor {
     ///
     /// # Errors
     /// [`TensorError::Shape`] for shapes that do not fit; [`TensorError::DType`] for types that differ.
-    pub fn linear(&self, weight: &Self, bias: Option<&Self>, activation: Activation) -> Result<Self> {
+    pub fn linear(
+        &self,
+        weight: &Self,
+        bias: Option<&Self>,
+        activation: Activation,
+    ) -> Result<Self> {
         let [out, _] = weight.shape()[..] else {
             return Err(TensorError::Shape {
                 op: "linear",
@@ -296,9 +310,15 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
         let (a, b) = (&x[0], &x[1]);
         let rank = a.shape.rank().max(b.shape.rank());
         let batch = Shape::from(&a.shape[..a.shape.rank() - 2]);
-        let batch = batch.broadcast(&Shape::from(&b.shape[..b.shape.rank() - 2])).expect("a batch");
+        let batch = batch
+            .broadcast(&Shape::from(&b.shape[..b.shape.rank() - 2]))
+            .expect("a batch");
         let [m, k] = [a.shape.size_from_end(2), a.shape.size_from_end(1)];
-        let shape: Shape = batch.iter().copied().chain([m, b.shape.size_from_end(1)]).collect();
+        let shape: Shape = batch
+            .iter()
+            .copied()
+            .chain([m, b.shape.size_from_end(1)])
+            .collect();
         Array::from_fn(shape, |at| {
             let (row, column) = (at[rank - 2], at[rank - 1]);
             let entry = |array: &Array, row, column| {
@@ -325,15 +345,41 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
         .into_iter()
         .map(|(a, b)| {
             let large = a.iter().product::<usize>() > 500;
-            let inputs = [numbers(a), numbers(b)].map(|input| if large { input.without_gradient() } else { input });
-            Case::new(format!("matmul of {a:?} and {b:?}"), inputs, |x| x[0].matmul(&x[1]), product).tolerance(1e-5)
+            let inputs = [numbers(a), numbers(b)].map(|input| {
+                if large {
+                    input.without_gradient()
+                } else {
+                    input
+                }
+            });
+            Case::new(
+                format!("matmul of {a:?} and {b:?}"),
+                inputs,
+                |x| x[0].matmul(&x[1]),
+                product,
+            )
+            .tolerance(1e-5)
         })
         .collect();
     let vectors: [(&[usize], &[usize]); 3] = [(&[4], &[4, 3]), (&[2, 3, 4], &[4]), (&[4], &[4])];
     for (a, b) in vectors {
         let reference = move |x: &[Array]| {
-            let left = Array::new(if a.len() == 1 { [1, a[0]].as_slice().into() } else { x[0].shape.clone() }, x[0].data.clone());
-            let right = Array::new(if b.len() == 1 { [b[0], 1].as_slice().into() } else { x[1].shape.clone() }, x[1].data.clone());
+            let left = Array::new(
+                if a.len() == 1 {
+                    [1, a[0]].as_slice().into()
+                } else {
+                    x[0].shape.clone()
+                },
+                x[0].data.clone(),
+            );
+            let right = Array::new(
+                if b.len() == 1 {
+                    [b[0], 1].as_slice().into()
+                } else {
+                    x[1].shape.clone()
+                },
+                x[1].data.clone(),
+            );
             let product = product(&[left, right]);
             let first = usize::from(a.len() == 1);
             let shape: Shape = match b.len() {
@@ -342,13 +388,20 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
             };
             Array::new(shape, product.data)
         };
-        cases.push(Case::new(format!("matmul of {a:?} and {b:?}"), [numbers(a), numbers(b)], |x| x[0].matmul(&x[1]), reference));
+        cases.push(Case::new(
+            format!("matmul of {a:?} and {b:?}"),
+            [numbers(a), numbers(b)],
+            |x| x[0].matmul(&x[1]),
+            reference,
+        ));
     }
     type Reference = fn(f64) -> f64;
     let activations: [(Activation, Reference); 6] = [
         (Activation::None, |x| x),
         (Activation::Relu, |x| x.max(0.0)),
-        (Activation::Gelu, |x| 0.5 * x * (1.0 + erf(x / 2.0_f64.sqrt()))),
+        (Activation::Gelu, |x| {
+            0.5 * x * (1.0 + erf(x / 2.0_f64.sqrt()))
+        }),
         (Activation::GeluTanh, |x| {
             let inner = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3));
             0.5 * x * (1.0 + inner.tanh())
@@ -364,14 +417,25 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
                 move |x| x[0].linear(&x[1], Some(&x[2]), activation),
                 move |x| {
                     let weight = Array::from_fn([5, 7], |at| x[1].at(&[at[1], at[0]]));
-                    product(&[x[0].clone(), weight]).zip(&x[2], |x, bias| x + bias).map(reference)
+                    product(&[x[0].clone(), weight])
+                        .zip(&x[2], |x, bias| x + bias)
+                        .map(reference)
                 },
             )
             .tolerance(5e-6),
         );
     }
-    cases.push(Case::new("linear without a bias", [numbers([4, 3]), numbers([2, 3])], |x| x[0].linear(&x[1], None, Activation::None), |x| {
-        Array::from_fn([4, 2], |at| (0..3).map(|k| x[0].at(&[at[0], k]) * x[1].at(&[at[1], k])).sum())
-    }));
+    cases.push(Case::new(
+        "linear without a bias",
+        [numbers([4, 3]), numbers([2, 3])],
+        |x| x[0].linear(&x[1], None, Activation::None),
+        |x| {
+            Array::from_fn([4, 2], |at| {
+                (0..3)
+                    .map(|k| x[0].at(&[at[0], k]) * x[1].at(&[at[1], k]))
+                    .sum()
+            })
+        },
+    ));
     cases
 }

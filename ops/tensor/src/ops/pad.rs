@@ -6,7 +6,7 @@ use crate::autograd::Pass;
 use crate::cpu::Cpu;
 use crate::gpu::{Gpu, Kernel};
 use crate::launch::groups;
-use crate::op::{CpuInput, CpuOutput, Gradients, GpuInput, GpuOutput, Op, Spec, Specs, apply_one};
+use crate::op::{CpuInput, CpuOutput, GpuInput, GpuOutput, Gradients, Op, Spec, Specs, apply_one};
 use crate::{Result, Tensor};
 
 /// See the module.
@@ -32,9 +32,9 @@ impl Op for Pad {
     fn outputs(&self, inputs: &[Spec]) -> Result<Specs> {
         self.expect_float(&inputs[0])?;
         let shape = &inputs[0].shape;
-        let size = shape.get(self.axis).ok_or_else(|| {
-            self.misfit(inputs, format!("there is no dimension {}", self.axis))
-        })?;
+        let size = shape
+            .get(self.axis)
+            .ok_or_else(|| self.misfit(inputs, format!("there is no dimension {}", self.axis)))?;
         let padded = shape.with(self.axis, self.before + size + self.after);
         Ok(smallvec![Spec::new(padded, inputs[0].dtype)])
     }
@@ -49,11 +49,12 @@ impl Op for Pad {
         if target.is_empty() {
             return Ok(());
         }
-        cpu.threads().chunks_mut(target, before + size + after, |row, chunk| {
-            chunk[..before].fill(self.value);
-            chunk[before..before + size].copy_from_slice(&source[row * size..(row + 1) * size]);
-            chunk[before + size..].fill(self.value);
-        });
+        cpu.threads()
+            .chunks_mut(target, before + size + after, |row, chunk| {
+                chunk[..before].fill(self.value);
+                chunk[before..before + size].copy_from_slice(&source[row * size..(row + 1) * size]);
+                chunk[before + size..].fill(self.value);
+            });
         Ok(())
     }
 

@@ -28,7 +28,13 @@ fn launch(
     params.extend(values);
     let defines = [("KIND", kind.to_owned())];
     let bindings = [Binding::read_write(buffer)];
-    gpu.launch(&KERNEL, &defines, &bindings, &params, groups(elements.div_ceil(4)))
+    gpu.launch(
+        &KERNEL,
+        &defines,
+        &bindings,
+        &params,
+        groups(elements.div_ceil(4)),
+    )
 }
 
 fn allocate(op: &'static str, shape: &Shape, device: &Device) -> Result<Storage> {
@@ -42,7 +48,13 @@ fn allocate(op: &'static str, shape: &Shape, device: &Device) -> Result<Storage>
     Storage::allocate(device, shape.elements() * DType::F32.size())
 }
 
-fn drawn(op: &'static str, shape: Shape, device: &Device, key: RandomKey, draw: Draw) -> Result<Tensor> {
+fn drawn(
+    op: &'static str,
+    shape: Shape,
+    device: &Device,
+    key: RandomKey,
+    draw: Draw,
+) -> Result<Tensor> {
     let mut storage = allocate(op, &shape, device)?;
     match (storage.memory_mut(), device) {
         (Memory::Cpu(buffer), Device::Cpu(cpu)) => {
@@ -87,7 +99,9 @@ fn twice_below_less_one(x: f64) -> f64 {
         }
         sum * std::f64::consts::FRAC_2_SQRT_PI
     } else {
-        let fraction = (1..60).rev().fold(z, |rest, n| z + f64::from(n) / 2.0 / rest);
+        let fraction = (1..60)
+            .rev()
+            .fold(z, |rest, n| z + f64::from(n) / 2.0 / rest);
         1.0 - (-z * z).exp() / fraction / std::f64::consts::PI.sqrt()
     };
     value.copysign(x)
@@ -99,11 +113,26 @@ impl Tensor {
     ///
     /// # Errors
     /// [`TensorError::Argument`] unless `low <= high`, both finite; [`TensorError::OutOfMemory`].
-    pub fn rand_uniform(low: f32, high: f32, shape: impl Into<Shape>, device: &Device, key: RandomKey) -> Result<Self> {
+    pub fn rand_uniform(
+        low: f32,
+        high: f32,
+        shape: impl Into<Shape>,
+        device: &Device,
+        key: RandomKey,
+    ) -> Result<Self> {
         if !(low <= high && (high - low).is_finite()) {
-            return refused("rand_uniform", format!("there is no range from {low} to {high}"));
+            return refused(
+                "rand_uniform",
+                format!("there is no range from {low} to {high}"),
+            );
         }
-        drawn("rand_uniform", shape.into(), device, key, Draw::Uniform { low, high })
+        drawn(
+            "rand_uniform",
+            shape.into(),
+            device,
+            key,
+            Draw::Uniform { low, high },
+        )
     }
 
     /// Normal numbers (Box & Muller 1958): elements `2i` and `2i + 1` come from these random words of `key`. Devices agree
@@ -111,11 +140,26 @@ impl Tensor {
     ///
     /// # Errors
     /// [`TensorError::Argument`] unless both are finite and the deviation is not negative; [`TensorError::OutOfMemory`].
-    pub fn rand_normal(mean: f32, deviation: f32, shape: impl Into<Shape>, device: &Device, key: RandomKey) -> Result<Self> {
+    pub fn rand_normal(
+        mean: f32,
+        deviation: f32,
+        shape: impl Into<Shape>,
+        device: &Device,
+        key: RandomKey,
+    ) -> Result<Self> {
         if !(mean.is_finite() && deviation.is_finite() && deviation >= 0.0) {
-            return refused("rand_normal", format!("no distribution has mean {mean} and deviation {deviation}"));
+            return refused(
+                "rand_normal",
+                format!("no distribution has mean {mean} and deviation {deviation}"),
+            );
         }
-        drawn("rand_normal", shape.into(), device, key, Draw::Normal { mean, deviation })
+        drawn(
+            "rand_normal",
+            shape.into(),
+            device,
+            key,
+            Draw::Normal { mean, deviation },
+        )
     }
 
     /// Normal numbers that lie from `low` to `high`, by the inverse of the distribution function, as
@@ -134,14 +178,21 @@ impl Tensor {
     ) -> Result<Self> {
         const OP: &str = "rand_truncated_normal";
         if !(mean.is_finite() && deviation.is_finite() && deviation > 0.0) {
-            return refused(OP, format!("no distribution has mean {mean} and deviation {deviation}"));
+            return refused(
+                OP,
+                format!("no distribution has mean {mean} and deviation {deviation}"),
+            );
         }
-        let [from, to] = [low, high].map(|bound| (f64::from(bound) - f64::from(mean)) / f64::from(deviation));
+        let [from, to] =
+            [low, high].map(|bound| (f64::from(bound) - f64::from(mean)) / f64::from(deviation));
         if from.partial_cmp(&to) != Some(std::cmp::Ordering::Less) {
             return refused(OP, format!("there is no range from {low} to {high}"));
         }
         if from > 5.0 || to < -5.0 {
-            return refused(OP, format!("{low} to {high} is more than five deviations from the mean"));
+            return refused(
+                OP,
+                format!("{low} to {high} is more than five deviations from the mean"),
+            );
         }
         let draw = Draw::Truncated {
             mean,
@@ -158,7 +209,12 @@ impl Tensor {
     ///
     /// # Errors
     /// [`TensorError::Argument`] unless `p` is from 0 to 1; [`TensorError::OutOfMemory`].
-    pub fn rand_bernoulli(p: f32, shape: impl Into<Shape>, device: &Device, key: RandomKey) -> Result<Self> {
+    pub fn rand_bernoulli(
+        p: f32,
+        shape: impl Into<Shape>,
+        device: &Device,
+        key: RandomKey,
+    ) -> Result<Self> {
         const OP: &str = "rand_bernoulli";
         if !(0.0..=1.0).contains(&p) {
             return refused(OP, format!("{p} is no probability; it must be from 0 to 1"));
@@ -167,10 +223,18 @@ impl Tensor {
         let mut storage = allocate(OP, &shape, device)?;
         match (storage.memory_mut(), device) {
             (Memory::Cpu(buffer), Device::Cpu(cpu)) => {
-                random::bernoulli(cpu, bytemuck::cast_slice_mut(buffer.bytes_mut()), key, threshold(p));
+                random::bernoulli(
+                    cpu,
+                    bytemuck::cast_slice_mut(buffer.bytes_mut()),
+                    key,
+                    threshold(p),
+                );
             }
             (Memory::Gpu(buffer), Device::Gpu(gpu)) => {
-                let values = [threshold(p).unwrap_or(u32::MAX), u32::from(threshold(p).is_none())];
+                let values = [
+                    threshold(p).unwrap_or(u32::MAX),
+                    u32::from(threshold(p).is_none()),
+                ];
                 launch(gpu, buffer, shape.elements(), key, "bernoulli", &values)?;
             }
             _ => {}
@@ -184,21 +248,33 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
     use crate::conformance::{Array, Case, numbers};
     use crate::rng::unit;
     type Draws = fn(&[usize], &Device, RandomKey) -> Result<Tensor>;
-    let key = RandomKey { seed: 11, counter: 5 };
+    let key = RandomKey {
+        seed: 11,
+        counter: 5,
+    };
     type Drawn = fn(RandomKey, u64) -> f64;
     let kinds: [(&str, Draws, Drawn); 4] = [
-        ("even", |shape, device, key| Tensor::rand_uniform(-1.0, 3.0, shape, device, key), |key, i| {
-            -1.0 + 4.0 * f64::from(unit(key.word(i)))
-        }),
-        ("normal", |shape, device, key| Tensor::rand_normal(1.0, 0.5, shape, device, key), |key, i| {
-            let [a, b] = [i & !1, i | 1].map(|i| f64::from(key.word(i) >> 8) / 2.0_f64.powi(24));
-            let radius = (-2.0 * (a + 2.0_f64.powi(-24)).ln()).sqrt();
-            let angle = std::f64::consts::TAU * b;
-            1.0 + 0.5 * radius * if i % 2 == 0 { angle.cos() } else { angle.sin() }
-        }),
+        (
+            "even",
+            |shape, device, key| Tensor::rand_uniform(-1.0, 3.0, shape, device, key),
+            |key, i| -1.0 + 4.0 * f64::from(unit(key.word(i))),
+        ),
+        (
+            "normal",
+            |shape, device, key| Tensor::rand_normal(1.0, 0.5, shape, device, key),
+            |key, i| {
+                let [a, b] =
+                    [i & !1, i | 1].map(|i| f64::from(key.word(i) >> 8) / 2.0_f64.powi(24));
+                let radius = (-2.0 * (a + 2.0_f64.powi(-24)).ln()).sqrt();
+                let angle = std::f64::consts::TAU * b;
+                1.0 + 0.5 * radius * if i % 2 == 0 { angle.cos() } else { angle.sin() }
+            },
+        ),
         (
             "truncated normal",
-            |shape, device, key| Tensor::rand_truncated_normal(0.5, 2.0, [-3.5, 4.5], shape, device, key),
+            |shape, device, key| {
+                Tensor::rand_truncated_normal(0.5, 2.0, [-3.5, 4.5], shape, device, key)
+            },
             |key, i| {
                 // From two deviations below to two above, where bisection finds what has the drawn probability below.
                 let bound = twice_below_less_one(2.0);
@@ -206,7 +282,11 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
                 let (mut low, mut high) = (-2.0, 2.0);
                 for _ in 0..60 {
                     let middle = (low + high) / 2.0;
-                    if twice_below_less_one(middle) < share { low = middle } else { high = middle }
+                    if twice_below_less_one(middle) < share {
+                        low = middle
+                    } else {
+                        high = middle
+                    }
                 }
                 0.5 + 2.0 * low
             },
@@ -245,7 +325,12 @@ mod tests {
     #[test]
     fn the_error_function_is_that_of_tables() {
         // Abramowitz & Stegun, table 7.1, at x = √2 z.
-        for (z, expected) in [(0.5, 0.5204998778), (1.0, 0.8427007929), (2.0, 0.9953222650), (3.0, 0.9999779095)] {
+        for (z, expected) in [
+            (0.5, 0.5204998778),
+            (1.0, 0.8427007929),
+            (2.0, 0.9953222650),
+            (3.0, 0.9999779095),
+        ] {
             let found = twice_below_less_one(z * std::f64::consts::SQRT_2);
             assert!((found - expected).abs() < 1e-10);
             assert!((twice_below_less_one(-z * std::f64::consts::SQRT_2) + expected).abs() < 1e-10);
@@ -265,10 +350,35 @@ mod tests {
             assert!((mean - expected[0]).abs() < 0.02 && (deviation - expected[1]).abs() < 0.02);
         };
         let shape = [400, 501];
-        close(moments(Tensor::rand_uniform(-1.0, 3.0, shape, &device, RandomKey::new(1))?)?, [1.0, 4.0 / 12.0_f64.sqrt()]);
-        close(moments(Tensor::rand_normal(1.0, 2.0, shape, &device, RandomKey::new(2))?)?, [1.0, 2.0]);
+        close(
+            moments(Tensor::rand_uniform(
+                -1.0,
+                3.0,
+                shape,
+                &device,
+                RandomKey::new(1),
+            )?)?,
+            [1.0, 4.0 / 12.0_f64.sqrt()],
+        );
+        close(
+            moments(Tensor::rand_normal(
+                1.0,
+                2.0,
+                shape,
+                &device,
+                RandomKey::new(2),
+            )?)?,
+            [1.0, 2.0],
+        );
         // A standard normal number within two deviations has deviation 0.87962566 (closed form).
-        let truncated = Tensor::rand_truncated_normal(0.0, 1.0, [-2.0, 2.0], shape, &device, RandomKey::new(3))?;
+        let truncated = Tensor::rand_truncated_normal(
+            0.0,
+            1.0,
+            [-2.0, 2.0],
+            shape,
+            &device,
+            RandomKey::new(3),
+        )?;
         assert!(truncated.to_vec::<f32>()?.iter().all(|x| x.abs() <= 2.0));
         close(moments(truncated)?, [0.0, 0.879_625_66]);
         Ok(())
@@ -276,12 +386,17 @@ mod tests {
 
     #[test]
     fn what_is_drawn_on_both_devices_is_the_same() -> Result<()> {
-        let Some(gpu) = crate::conformance::gpu() else { return Ok(()) };
+        let Some(gpu) = crate::conformance::gpu() else {
+            return Ok(());
+        };
         let key = RandomKey::new(9);
-        let uniform = |device: &Device| Tensor::rand_uniform(0.0, 1.0, [70, 31], device, key)?.to_vec::<f32>();
+        let uniform = |device: &Device| {
+            Tensor::rand_uniform(0.0, 1.0, [70, 31], device, key)?.to_vec::<f32>()
+        };
         assert_eq!(uniform(&Device::cpu())?, uniform(&gpu)?);
         for p in [0.0, 0.2, 1.0] {
-            let mask = |device: &Device| Tensor::rand_bernoulli(p, [70, 31], device, key)?.to_bools();
+            let mask =
+                |device: &Device| Tensor::rand_bernoulli(p, [70, 31], device, key)?.to_bools();
             assert_eq!(mask(&Device::cpu())?, mask(&gpu)?);
         }
         Ok(())
@@ -293,8 +408,22 @@ mod tests {
         let refused = |tensor: Result<Tensor>| matches!(tensor, Err(TensorError::Argument { .. }));
         assert!(refused(Tensor::rand_uniform(2.0, 1.0, [3], &device, key)));
         assert!(refused(Tensor::rand_normal(0.0, -1.0, [3], &device, key)));
-        assert!(refused(Tensor::rand_truncated_normal(0.0, 1.0, [7.0, 8.0], [3], &device, key)));
-        assert!(refused(Tensor::rand_truncated_normal(0.0, 0.0, [-1.0, 1.0], [3], &device, key)));
+        assert!(refused(Tensor::rand_truncated_normal(
+            0.0,
+            1.0,
+            [7.0, 8.0],
+            [3],
+            &device,
+            key
+        )));
+        assert!(refused(Tensor::rand_truncated_normal(
+            0.0,
+            0.0,
+            [-1.0, 1.0],
+            [3],
+            &device,
+            key
+        )));
         assert!(refused(Tensor::rand_bernoulli(1.1, [3], &device, key)));
     }
 }

@@ -6,7 +6,7 @@ use crate::autograd::Pass;
 use crate::cpu::{Cpu, reduce as kernels};
 use crate::gpu::{Gpu, Kernel};
 use crate::op::{
-    CpuInput, CpuOutput, Gradients, GpuInput, GpuOutput, Keeps, Op, Spec, Specs, apply_one,
+    CpuInput, CpuOutput, GpuInput, GpuOutput, Gradients, Keeps, Op, Spec, Specs, apply_one,
 };
 use crate::{DType, Result, Shape, Tensor, TensorError};
 
@@ -53,8 +53,12 @@ impl Op for Reduce {
     fn outputs(&self, inputs: &[Spec]) -> Result<Specs> {
         self.expect_float(&inputs[0])?;
         let shape = &inputs[0].shape;
-        if shape[1] == 0 && matches!(self, Self::Max | Self::Min) && shape.without(1).elements() > 0 {
-            return Err(self.misfit(inputs, "nothing to choose from: a reduced dimension is empty"));
+        if shape[1] == 0 && matches!(self, Self::Max | Self::Min) && shape.without(1).elements() > 0
+        {
+            return Err(self.misfit(
+                inputs,
+                "nothing to choose from: a reduced dimension is empty",
+            ));
         }
         Ok(smallvec![Spec::new(shape.without(1), inputs[0].dtype)])
     }
@@ -152,7 +156,9 @@ impl Tensor {
                 });
             }
         }
-        let kept: Vec<usize> = (0..self.rank()).filter(|axis| !axes.contains(axis)).collect();
+        let kept: Vec<usize> = (0..self.rank())
+            .filter(|axis| !axes.contains(axis))
+            .collect();
         let shape: Shape = kept.iter().map(|&axis| self.shape()[axis]).collect();
         let neighbours = axes.windows(2).all(|pair| pair[0] + 1 == pair[1]);
         let product = |axes: &[usize]| axes.iter().map(|&axis| self.shape()[axis]).product();
@@ -246,11 +252,21 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
     type Reference = fn(&[f64]) -> f64;
     let kinds: [(&str, Run, Reference); 6] = [
         ("sum", Tensor::sum, sum),
-        ("mean", Tensor::mean, |x| x.iter().sum::<f64>() / x.len() as f64),
-        ("max", Tensor::max, |x| x.iter().copied().fold(f64::NEG_INFINITY, f64::max)),
-        ("min", Tensor::min, |x| x.iter().copied().fold(f64::INFINITY, f64::min)),
-        ("logsumexp", Tensor::logsumexp, |x| x.iter().map(|x| x.exp()).sum::<f64>().ln()),
-        ("norm", Tensor::norm, |x| x.iter().map(|x| x * x).sum::<f64>().sqrt()),
+        ("mean", Tensor::mean, |x| {
+            x.iter().sum::<f64>() / x.len() as f64
+        }),
+        ("max", Tensor::max, |x| {
+            x.iter().copied().fold(f64::NEG_INFINITY, f64::max)
+        }),
+        ("min", Tensor::min, |x| {
+            x.iter().copied().fold(f64::INFINITY, f64::min)
+        }),
+        ("logsumexp", Tensor::logsumexp, |x| {
+            x.iter().map(|x| x.exp()).sum::<f64>().ln()
+        }),
+        ("norm", Tensor::norm, |x| {
+            x.iter().map(|x| x * x).sum::<f64>().sqrt()
+        }),
     ];
     let shapes: [(&[usize], &[usize], bool); 9] = [
         (&[3, 5], &[1], true),
@@ -271,13 +287,27 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
                 false => numbers(shape).without_gradient(),
             };
             let what = format!("{name} of {shape:?} over {axes:?}");
-            let case = Case::new(what, [input], move |x| run(&x[0], axes), move |x| x[0].reduce(axes, reference));
+            let case = Case::new(
+                what,
+                [input],
+                move |x| run(&x[0], axes),
+                move |x| x[0].reduce(axes, reference),
+            );
             // The numbers are multiples of 1/128, so extremes are shared: their gradients are not those of differences.
             let ties = matches!(name, "max" | "min");
-            cases.push(if ties { without_ties(case, shape) } else { case });
+            cases.push(if ties {
+                without_ties(case, shape)
+            } else {
+                case
+            });
         }
     }
-    cases.push(Case::new("sum over nothing", [numbers([3, 0])], |x| x[0].sum(&[1]), move |x| x[0].reduce(&[1], sum)));
+    cases.push(Case::new(
+        "sum over nothing",
+        [numbers([3, 0])],
+        |x| x[0].sum(&[1]),
+        move |x| x[0].reduce(&[1], sum),
+    ));
     cases
 }
 
@@ -288,10 +318,16 @@ fn without_ties(case: crate::conformance::Case, shape: &[usize]) -> crate::confo
     if elements > 1000 {
         return case;
     }
-    let values: Vec<f64> = (0..elements).map(|place| (place * 37 % elements) as f64 / 8.0 - 2.0).collect();
+    let values: Vec<f64> = (0..elements)
+        .map(|place| (place * 37 % elements) as f64 / 8.0 - 2.0)
+        .collect();
     let has_gradient = case.inputs[0].has_gradient;
     let input = these(shape, &values);
-    let input = if has_gradient { input } else { input.without_gradient() };
+    let input = if has_gradient {
+        input
+    } else {
+        input.without_gradient()
+    };
     Case {
         inputs: vec![input],
         ..case

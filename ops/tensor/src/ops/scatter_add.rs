@@ -9,7 +9,7 @@ use crate::cpu::{Cpu, index};
 use crate::gpu::{Binding, Gpu, Kernel, noted};
 use crate::launch::groups;
 use crate::op::{
-    CpuInput, CpuOutput, Gradients, GpuInput, GpuOutput, Keeps, Op, Spec, Specs, apply_one,
+    CpuInput, CpuOutput, GpuInput, GpuOutput, Gradients, Keeps, Op, Spec, Specs, apply_one,
 };
 use crate::{DType, Result, Tensor};
 
@@ -33,7 +33,11 @@ impl Op for ScatterSum {
 
     fn outputs(&self, inputs: &[Spec]) -> Result<Specs> {
         self.expect_float(&inputs[0])?;
-        self.expect(&inputs[1], "indices of type u32 or i32", is_index(&inputs[1]))?;
+        self.expect(
+            &inputs[1],
+            "indices of type u32 or i32",
+            is_index(&inputs[1]),
+        )?;
         if inputs[0].shape != inputs[1].shape {
             return Err(self.misfit(inputs, "every element needs one index"));
         }
@@ -54,16 +58,33 @@ impl Op for ScatterSum {
         index::check("scatter_add", indices, inputs[1].dtype, self.size)?;
         let sizes = around(outputs[0].shape, self.axis, self.size);
         let count = inputs[0].layout.shape[self.axis];
-        index::scatter(cpu, inputs[0].slice(), indices, outputs[0].slice(), sizes, count);
+        index::scatter(
+            cpu,
+            inputs[0].slice(),
+            indices,
+            outputs[0].slice(),
+            sizes,
+            count,
+        );
         Ok(())
     }
 
     fn gpu(&self, gpu: &Gpu, inputs: &[GpuInput<'_>], outputs: &[GpuOutput<'_>]) -> Result<()> {
         let [outer, size, inner] = around(outputs[0].shape, self.axis, self.size);
-        gpu.clear(outputs[0].buffer, 0, outputs[0].shape.elements() * DType::F32.size())?;
+        gpu.clear(
+            outputs[0].buffer,
+            0,
+            outputs[0].shape.elements() * DType::F32.size(),
+        )?;
         let count = inputs[0].layout.shape[self.axis];
         let number = noted("scatter_add", inputs[1].dtype);
-        let params = [(outer * inner) as u32, count as u32, inner as u32, size as u32, number];
+        let params = [
+            (outer * inner) as u32,
+            count as u32,
+            inner as u32,
+            size as u32,
+            number,
+        ];
         let bindings = [
             inputs[0].binding(),
             inputs[1].binding(),
@@ -97,7 +118,8 @@ impl Tensor {
         let size = self.axis("scatter_add", axis)?;
         let op = ScatterSum { axis, size };
         if !fits(self.shape(), source.shape(), axis) {
-            let reason = format!("the source must have the tensor's shape in all dimensions but {axis}");
+            let reason =
+                format!("the source must have the tensor's shape in all dimensions but {axis}");
             return Err(op.misfit(&[self.spec(), source.spec()], reason));
         }
         self.add(&apply_one(op, &[source, indices])?)
@@ -125,7 +147,10 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
                 for (place, &value) in x[2].data.iter().enumerate() {
                     let mut to = crate::conformance::coordinates(&x[2].shape, place);
                     to[axis] = x[1].data[place] as usize;
-                    let to = to.iter().zip(sums.shape.iter()).fold(0, |to, (at, size)| to * size + at);
+                    let to = to
+                        .iter()
+                        .zip(sums.shape.iter())
+                        .fold(0, |to, (at, size)| to * size + at);
                     sums.data[to] += value;
                 }
                 sums
@@ -151,11 +176,26 @@ mod tests {
         let source = Tensor::zeros([3, 1], &device)?;
         let indices = Tensor::new(&[0_u32, 1, 2], [3, 1], &device)?;
         let misfit = target.scatter_add(1, &indices, &source);
-        assert!(matches!(misfit, Err(TensorError::Shape { op: "scatter_add", .. })));
+        assert!(matches!(
+            misfit,
+            Err(TensorError::Shape {
+                op: "scatter_add",
+                ..
+            })
+        ));
         let source = Tensor::zeros([2, 1], &device)?;
         let indices = Tensor::new(&[0_u32, 3], [2, 1], &device)?;
-        let read = target.scatter_add(1, &indices, &source).and_then(|sums| sums.to_vec::<f32>());
-        assert!(matches!(read, Err(TensorError::Index { op: "scatter_add", index: 3, size: 3 })));
+        let read = target
+            .scatter_add(1, &indices, &source)
+            .and_then(|sums| sums.to_vec::<f32>());
+        assert!(matches!(
+            read,
+            Err(TensorError::Index {
+                op: "scatter_add",
+                index: 3,
+                size: 3
+            })
+        ));
         Ok(())
     }
 }

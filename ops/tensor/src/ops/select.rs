@@ -7,7 +7,7 @@ use crate::cpu::{Cpu, Walk};
 use crate::gpu::{Gpu, Kernel};
 use crate::launch::{groups, layout_params};
 use crate::op::{
-    CpuInput, CpuOutput, Gradients, GpuInput, GpuOutput, Keeps, Op, Spec, Specs, apply_one,
+    CpuInput, CpuOutput, GpuInput, GpuOutput, Gradients, Keeps, Op, Spec, Specs, apply_one,
 };
 use crate::{DType, Result, Tensor};
 
@@ -53,7 +53,11 @@ impl Op for Select {
             for (place, value) in row.iter_mut().enumerate() {
                 let [mask_at, yes_at, no_at] =
                     std::array::from_fn(|input| starts[input] + place * strides[input]);
-                *value = if mask[mask_at] != 0 { yes[yes_at] } else { no[no_at] };
+                *value = if mask[mask_at] != 0 {
+                    yes[yes_at]
+                } else {
+                    no[no_at]
+                };
             }
         });
         Ok(())
@@ -113,7 +117,13 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
     use crate::conformance::{Array, Case, mask, numbers};
     let pick = |x: &[Array]| {
         let shape = x[0].zip(&x[1].zip(&x[2], |a, _| a), |a, _| a).shape;
-        Array::from_fn(shape, |at| if x[0].at(at) != 0.0 { x[1].at(at) } else { x[2].at(at) })
+        Array::from_fn(shape, |at| {
+            if x[0].at(at) != 0.0 {
+                x[1].at(at)
+            } else {
+                x[2].at(at)
+            }
+        })
     };
     let shapes: [[&[usize]; 3]; 4] = [
         [&[3, 4], &[3, 4], &[3, 4]],

@@ -6,7 +6,7 @@ use crate::autograd::Pass;
 use crate::cpu::{Cpu, rows};
 use crate::gpu::{Gpu, Kernel};
 use crate::op::{
-    CpuInput, CpuOutput, Gradients, GpuInput, GpuOutput, Keeps, Op, Spec, Specs, apply_one,
+    CpuInput, CpuOutput, GpuInput, GpuOutput, Gradients, Keeps, Op, Spec, Specs, apply_one,
 };
 use crate::{Result, Tensor};
 
@@ -46,7 +46,11 @@ fn rows_of(shape: &[usize]) -> (usize, usize) {
 
 impl Op for Softmax {
     fn name(&self) -> &'static str {
-        if self.logarithm { "log_softmax" } else { "softmax" }
+        if self.logarithm {
+            "log_softmax"
+        } else {
+            "softmax"
+        }
     }
 
     fn outputs(&self, inputs: &[Spec]) -> Result<Specs> {
@@ -60,7 +64,13 @@ impl Op for Softmax {
 
     fn cpu(&self, cpu: &Cpu, inputs: &[CpuInput<'_>], outputs: &mut [CpuOutput<'_>]) -> Result<()> {
         let (_, length) = rows_of(&inputs[0].layout.shape);
-        rows::softmax(cpu, inputs[0].slice(), outputs[0].slice(), length, self.logarithm);
+        rows::softmax(
+            cpu,
+            inputs[0].slice(),
+            outputs[0].slice(),
+            length,
+            self.logarithm,
+        );
         Ok(())
     }
 
@@ -68,7 +78,13 @@ impl Op for Softmax {
         let (rows, length) = rows_of(&inputs[0].layout.shape);
         let bindings = [inputs[0].binding(), outputs[0].binding()];
         let params = [rows as u32, length as u32];
-        gpu.launch(&FORWARD, &kind(self.logarithm), &bindings, &params, [rows as u32, 1, 1])
+        gpu.launch(
+            &FORWARD,
+            &kind(self.logarithm),
+            &bindings,
+            &params,
+            [rows as u32, 1, 1],
+        )
     }
 
     fn gradient(&self, pass: &Pass) -> Result<Gradients> {
@@ -96,15 +112,32 @@ impl Op for SoftmaxGradient {
     fn cpu(&self, cpu: &Cpu, inputs: &[CpuInput<'_>], outputs: &mut [CpuOutput<'_>]) -> Result<()> {
         let (_, length) = rows_of(&inputs[0].layout.shape);
         let (result, upstream) = (inputs[0].slice(), inputs[1].slice());
-        rows::softmax_gradient(cpu, result, upstream, outputs[0].slice(), length, self.logarithm);
+        rows::softmax_gradient(
+            cpu,
+            result,
+            upstream,
+            outputs[0].slice(),
+            length,
+            self.logarithm,
+        );
         Ok(())
     }
 
     fn gpu(&self, gpu: &Gpu, inputs: &[GpuInput<'_>], outputs: &[GpuOutput<'_>]) -> Result<()> {
         let (rows, length) = rows_of(&inputs[0].layout.shape);
-        let bindings = [inputs[0].binding(), inputs[1].binding(), outputs[0].binding()];
+        let bindings = [
+            inputs[0].binding(),
+            inputs[1].binding(),
+            outputs[0].binding(),
+        ];
         let params = [rows as u32, length as u32];
-        gpu.launch(&BACKWARD, &kind(self.logarithm), &bindings, &params, [rows as u32, 1, 1])
+        gpu.launch(
+            &BACKWARD,
+            &kind(self.logarithm),
+            &bindings,
+            &params,
+            [rows as u32, 1, 1],
+        )
     }
 
     fn gradient(&self, _pass: &Pass) -> Result<Gradients> {
@@ -156,7 +189,11 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
     for shape in shapes {
         let input = || {
             let input = between(shape, -5.0, 5.0);
-            if shape.contains(&600) { input.without_gradient() } else { input }
+            if shape.contains(&600) {
+                input.without_gradient()
+            } else {
+                input
+            }
         };
         let last = shape.len() - 1;
         cases.push(Case::new(
@@ -177,7 +214,9 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
         [between([4, 3], -5.0, 5.0)],
         |x| x[0].softmax(0),
         |x| {
-            let sums = x[0].map(f64::exp).reduce(&[0], |column| column.iter().sum());
+            let sums = x[0]
+                .map(f64::exp)
+                .reduce(&[0], |column| column.iter().sum());
             x[0].map(f64::exp).zip(&sums, |x, sum| x / sum)
         },
     ));

@@ -6,7 +6,7 @@ use crate::autograd::Pass;
 use crate::cpu::{Cpu, order};
 use crate::gpu::{Gpu, Kernel};
 use crate::op::{
-    CpuInput, CpuOutput, Gradients, GpuInput, GpuOutput, Keeps, Op, Spec, Specs, apply,
+    CpuInput, CpuOutput, GpuInput, GpuOutput, Gradients, Keeps, Op, Spec, Specs, apply,
 };
 use crate::{DType, Result, Tensor, TensorError};
 
@@ -49,7 +49,13 @@ impl Op for TopK {
     fn cpu(&self, cpu: &Cpu, inputs: &[CpuInput<'_>], outputs: &mut [CpuOutput<'_>]) -> Result<()> {
         let length = inputs[0].layout.shape.size_from_end(1);
         let (values, indices) = outputs.split_at_mut(1);
-        order::largest(cpu, inputs[0].slice(), values[0].slice(), indices[0].slice(), [length, self.k]);
+        order::largest(
+            cpu,
+            inputs[0].slice(),
+            values[0].slice(),
+            indices[0].slice(),
+            [length, self.k],
+        );
         Ok(())
     }
 
@@ -57,14 +63,20 @@ impl Op for TopK {
         let length = inputs[0].layout.shape.size_from_end(1);
         let rows = outputs[0].shape.elements() / self.k;
         let params = [rows as u32, length as u32, self.k as u32];
-        let bindings = [inputs[0].binding(), outputs[0].binding(), outputs[1].binding()];
+        let bindings = [
+            inputs[0].binding(),
+            outputs[0].binding(),
+            outputs[1].binding(),
+        ];
         gpu.launch(&KERNEL, &[], &bindings, &params, [rows as u32, 1, 1])
     }
 
     fn gradient(&self, pass: &Pass) -> Result<Gradients> {
         let shape = &pass.input_specs[0].shape;
         let last = shape.rank() - 1;
-        let gradient = pass.upstream()?.scatter_sum(last, pass.output(1)?, shape[last])?;
+        let gradient = pass
+            .upstream()?
+            .scatter_sum(last, pass.output(1)?, shape[last])?;
         Ok(smallvec![Some(gradient)])
     }
 }
@@ -140,23 +152,38 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
         };
         // Distinct numbers: the slope of a tie is not that of a difference.
         let count: usize = shape.iter().product();
-        let distinct: Vec<f64> = (0..count).map(|i| ((i * 37 + 11) % 311) as f64 / 128.0 - 1.0).collect();
+        let distinct: Vec<f64> = (0..count)
+            .map(|i| ((i * 37 + 11) % 311) as f64 / 128.0 - 1.0)
+            .collect();
         let input = these(shape, &distinct);
-        let input = if count > 400 { input.without_gradient() } else { input };
+        let input = if count > 400 {
+            input.without_gradient()
+        } else {
+            input
+        };
         cases.push(Case::new(
             format!("values of the {k} largest of {shape:?} along {axis}"),
             [input],
             move |x| Ok(x[0].top_k(k, axis)?.0),
-            move |x| rows(&x[0], &|row| sorted(row, k).into_iter().map(|place| row[place]).collect()),
+            move |x| {
+                rows(&x[0], &|row| {
+                    sorted(row, k).into_iter().map(|place| row[place]).collect()
+                })
+            },
         ));
-        cases.push(
-            Case::new(
-                format!("places of the {k} largest of {shape:?} along {axis}"),
-                [numbers(shape).without_gradient()],
-                move |x| Ok(x[0].top_k(k, axis)?.1),
-                move |x| rows(&x[0], &|row| sorted(row, k).into_iter().map(|place| place as f64).collect()),
-            ),
-        );
+        cases.push(Case::new(
+            format!("places of the {k} largest of {shape:?} along {axis}"),
+            [numbers(shape).without_gradient()],
+            move |x| Ok(x[0].top_k(k, axis)?.1),
+            move |x| {
+                rows(&x[0], &|row| {
+                    sorted(row, k)
+                        .into_iter()
+                        .map(|place| place as f64)
+                        .collect()
+                })
+            },
+        ));
     }
     let ties = [0.0, 1.0, -0.0, 1.0, f64::NAN, 1.0];
     cases.push(Case::new(
@@ -176,9 +203,15 @@ mod tests {
     fn more_than_there_are_and_none_at_all_are_refused() -> Result<()> {
         let x = Tensor::zeros([2, 3], &Device::cpu())?;
         for k in [0, 4] {
-            assert!(matches!(x.top_k(k, 1), Err(TensorError::Shape { op: "top_k", .. })));
+            assert!(matches!(
+                x.top_k(k, 1),
+                Err(TensorError::Shape { op: "top_k", .. })
+            ));
         }
-        assert!(matches!(x.top_k(1, 2), Err(TensorError::Shape { op: "top_k", .. })));
+        assert!(matches!(
+            x.top_k(1, 2),
+            Err(TensorError::Shape { op: "top_k", .. })
+        ));
         Ok(())
     }
 }

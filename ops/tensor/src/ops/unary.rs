@@ -9,7 +9,7 @@ use crate::cpu::{Cpu, Walk, math};
 use crate::gpu::{Gpu, Kernel};
 use crate::launch::{groups, layout_params};
 use crate::op::{
-    CpuInput, CpuOutput, Gradients, GpuInput, GpuOutput, Keeps, Op, Spec, Specs, apply_one,
+    CpuInput, CpuOutput, GpuInput, GpuOutput, Gradients, Keeps, Op, Spec, Specs, apply_one,
 };
 use crate::{Result, Tensor};
 
@@ -33,9 +33,17 @@ pub(crate) enum Unary {
     GeluTanh,
     Silu,
     /// `scale * x + shift`.
-    Affine { scale: f32, shift: f32 },
-    Clamp { low: f32, high: f32 },
-    Power { exponent: f32 },
+    Affine {
+        scale: f32,
+        shift: f32,
+    },
+    Clamp {
+        low: f32,
+        high: f32,
+    },
+    Power {
+        exponent: f32,
+    },
 }
 
 const KERNEL: Kernel = Kernel {
@@ -196,9 +204,13 @@ impl Op for Unary {
 
     fn cpu(&self, cpu: &Cpu, inputs: &[CpuInput<'_>], outputs: &mut [CpuOutput<'_>]) -> Result<()> {
         let source = inputs[0].all::<f32>();
-        Walk::new([inputs[0].layout]).each_row(cpu, outputs[0].slice(), |row, [start], [stride]| {
-            apply(*self, row, &source[start..], stride);
-        });
+        Walk::new([inputs[0].layout]).each_row(
+            cpu,
+            outputs[0].slice(),
+            |row, [start], [stride]| {
+                apply(*self, row, &source[start..], stride);
+            },
+        );
         Ok(())
     }
 
@@ -291,7 +303,13 @@ impl Tensor {
     /// # Errors
     /// As [`Tensor::affine`].
     pub fn clamp(&self, low: f32, high: f32) -> Result<Self> {
-        apply_one(Unary::Clamp { low, high: high.max(low) }, &[self])
+        apply_one(
+            Unary::Clamp {
+                low,
+                high: high.max(low),
+            },
+            &[self],
+        )
     }
 
     /// Each element to the power of `exponent`.
@@ -315,7 +333,9 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
         ("cos", Tensor::cos, f64::cos),
         ("tanh", Tensor::tanh, f64::tanh),
         ("sigmoid", Tensor::sigmoid, |x| 1.0 / (1.0 + (-x).exp())),
-        ("gelu", Tensor::gelu, |x| 0.5 * x * (1.0 + erf(x / 2.0_f64.sqrt()))),
+        ("gelu", Tensor::gelu, |x| {
+            0.5 * x * (1.0 + erf(x / 2.0_f64.sqrt()))
+        }),
         ("gelu_tanh", Tensor::gelu_tanh, |x| {
             let inner = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3));
             0.5 * x * (1.0 + inner.tanh())
@@ -323,7 +343,11 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
         ("silu", Tensor::silu, |x| x / (1.0 + (-x).exp())),
         ("neg", Tensor::neg, |x| -x),
         ("affine", |x| x.affine(2.5, -0.75), |x| 2.5 * x - 0.75),
-        ("clamp", |x| x.clamp(-1.003, 0.503), |x| x.clamp(-1.003, 0.503)),
+        (
+            "clamp",
+            |x| x.clamp(-1.003, 0.503),
+            |x| x.clamp(-1.003, 0.503),
+        ),
     ];
     let positive: [(&str, Run, Reference); 7] = [
         ("log", Tensor::log, f64::ln),
@@ -341,14 +365,27 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
     ];
     let shapes: [&[usize]; 4] = [&[3, 5, 7], &[], &[0], &[3, 7000]];
     let mut cases = Vec::new();
-    let groups = [(&everywhere[..], -4.0, 4.0), (&positive[..], 0.5, 4.0), (&negative[..], -4.0, -0.5)];
+    let groups = [
+        (&everywhere[..], -4.0, 4.0),
+        (&positive[..], 0.5, 4.0),
+        (&negative[..], -4.0, -0.5),
+    ];
     for (functions, low, high) in groups {
         for &(name, run, reference) in functions {
             for shape in shapes {
                 let input = between(shape, low, high);
-                let input = if shape.contains(&7000) { input.without_gradient() } else { input };
+                let input = if shape.contains(&7000) {
+                    input.without_gradient()
+                } else {
+                    input
+                };
                 let what = format!("{name} of {shape:?} from {low} to {high}");
-                cases.push(Case::new(what, [input], move |x| run(&x[0]), move |x| x[0].map(reference)));
+                cases.push(Case::new(
+                    what,
+                    [input],
+                    move |x| run(&x[0]),
+                    move |x| x[0].map(reference),
+                ));
             }
         }
     }
@@ -356,15 +393,25 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
     for (name, run, reference) in everywhere {
         if !matches!(name, "exp" | "square" | "affine" | "sin" | "cos") {
             let far = crate::conformance::these([6], &[-200.0, -30.0, -9.0, 9.0, 30.0, 200.0]);
-            cases.push(Case::new(format!("{name} far out"), [far], move |x| run(&x[0]), move |x| x[0].map(reference)));
+            cases.push(Case::new(
+                format!("{name} far out"),
+                [far],
+                move |x| run(&x[0]),
+                move |x| x[0].map(reference),
+            ));
         }
     }
-    cases.push(Case::new("a chain", [numbers([4, 3])], |x| x[0].tanh()?.mul(&x[0])?.gelu(), |x| {
-        x[0].map(|x| {
-            let x = x.tanh() * x;
-            0.5 * x * (1.0 + erf(x / 2.0_f64.sqrt()))
-        })
-    }));
+    cases.push(Case::new(
+        "a chain",
+        [numbers([4, 3])],
+        |x| x[0].tanh()?.mul(&x[0])?.gelu(),
+        |x| {
+            x[0].map(|x| {
+                let x = x.tanh() * x;
+                0.5 * x * (1.0 + erf(x / 2.0_f64.sqrt()))
+            })
+        },
+    ));
     cases
 }
 
@@ -383,7 +430,9 @@ pub(crate) fn erf(x: f64) -> f64 {
         }
         return sum * 2.0 / std::f64::consts::PI.sqrt();
     }
-    let fraction = (1..120).rev().fold(0.0, |tail, n| f64::from(n) / 2.0 / (magnitude + tail));
+    let fraction = (1..120)
+        .rev()
+        .fold(0.0, |tail, n| f64::from(n) / 2.0 / (magnitude + tail));
     let rest = (-x * x).exp() / std::f64::consts::PI.sqrt() / (magnitude + fraction);
     x.signum() * (1.0 - rest)
 }

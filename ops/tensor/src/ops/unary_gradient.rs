@@ -3,13 +3,13 @@
 use smallvec::smallvec;
 
 use super::unary::{Unary, WithFunction};
+use crate::Result;
 use crate::autograd::Pass;
 use crate::cpu::simd;
 use crate::cpu::{Cpu, Walk};
 use crate::gpu::{Gpu, Kernel};
 use crate::launch::{groups, layout_params};
-use crate::op::{CpuInput, CpuOutput, Gradients, GpuInput, GpuOutput, Op, Spec, Specs};
-use crate::Result;
+use crate::op::{CpuInput, CpuOutput, GpuInput, GpuOutput, Gradients, Op, Spec, Specs};
 
 /// Inputs: the argument or the result of the function, and the upstream gradient.
 #[derive(Debug)]
@@ -33,9 +33,14 @@ struct Row<'a> {
 impl WithFunction for Row<'_> {
     #[inline(always)]
     fn call(self, slope: impl Fn(f32) -> f32) {
-        crate::cpu::zip_row(self.row, self.kept, self.upstream, [0, 0], self.strides, |kept, upstream| {
-            slope(kept) * upstream
-        });
+        crate::cpu::zip_row(
+            self.row,
+            self.kept,
+            self.upstream,
+            [0, 0],
+            self.strides,
+            |kept, upstream| slope(kept) * upstream,
+        );
     }
 }
 
@@ -78,7 +83,11 @@ impl Op for UnaryGradient {
         params.extend(self.function.parameters().map(f32::to_bits));
         params.extend(layout_params([inputs[0].layout, inputs[1].layout]));
         let defines = [("FUNCTION", self.function.function().to_owned())];
-        let bindings = [inputs[0].binding(), inputs[1].binding(), outputs[0].binding()];
+        let bindings = [
+            inputs[0].binding(),
+            inputs[1].binding(),
+            outputs[0].binding(),
+        ];
         gpu.launch(&KERNEL, &defines, &bindings, &params, groups(elements))
     }
 
@@ -90,5 +99,9 @@ impl Op for UnaryGradient {
 /// It has no gradient of its own: what it computes is checked as the gradient of each function.
 #[cfg(test)]
 pub(crate) fn cases() -> Vec<crate::conformance::Case> {
-    super::unary::cases().into_iter().filter(|case| case.inputs[0].has_gradient).take(1).collect()
+    super::unary::cases()
+        .into_iter()
+        .filter(|case| case.inputs[0].has_gradient)
+        .take(1)
+        .collect()
 }

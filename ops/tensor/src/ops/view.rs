@@ -55,7 +55,10 @@ fn misfit(op: &'static str, reason: String, tensor: &Tensor, other: Option<&Shap
     TensorError::Shape {
         op,
         reason,
-        shapes: std::iter::once(tensor.shape()).chain(other).cloned().collect(),
+        shapes: std::iter::once(tensor.shape())
+            .chain(other)
+            .cloned()
+            .collect(),
     }
 }
 
@@ -100,7 +103,11 @@ impl Tensor {
             let reason = format!("{order:?} does not name each dimension once");
             return Err(misfit("permute", reason, self, None));
         }
-        Ok(self.viewed("permute", self.layout().permute(order), Back::Permute(order.to_vec())))
+        Ok(self.viewed(
+            "permute",
+            self.layout().permute(order),
+            Back::Permute(order.to_vec()),
+        ))
     }
 
     /// Two dimensions swapped.
@@ -128,7 +135,11 @@ impl Tensor {
             let reason = "does not broadcast to the new shape".to_owned();
             return Err(misfit("broadcast_to", reason, self, Some(&shape)));
         }
-        Ok(self.viewed("broadcast_to", self.layout().broadcast(&shape), Back::Broadcast))
+        Ok(self.viewed(
+            "broadcast_to",
+            self.layout().broadcast(&shape),
+            Back::Broadcast,
+        ))
     }
 
     /// `count` elements of a dimension, from `start`.
@@ -138,7 +149,10 @@ impl Tensor {
     pub fn narrow(&self, axis: usize, start: usize, count: usize) -> Result<Self> {
         let size = self.axis("narrow", axis)?;
         if start > size || count > size - start {
-            let reason = format!("elements {start}..{} of dimension {axis} do not exist", start.saturating_add(count));
+            let reason = format!(
+                "elements {start}..{} of dimension {axis} do not exist",
+                start.saturating_add(count)
+            );
             return Err(misfit("narrow", reason, self, None));
         }
         if count == size {
@@ -217,23 +231,52 @@ impl Tensor {
 pub(crate) fn cases() -> Vec<crate::conformance::Case> {
     use crate::conformance::{Array, Case, numbers};
     vec![
-        Case::new("reshape", [numbers([4, 6])], |x| x[0].reshape([2, 2, 2, 3]), |x| Array::new([2, 2, 2, 3], x[0].data.clone())),
-        Case::new("permute", [numbers([2, 3, 4])], |x| x[0].permute(&[2, 0, 1]), |x| {
-            Array::from_fn([4, 2, 3], |at| x[0].at(&[at[1], at[2], at[0]]))
-        }),
-        Case::new("transpose, then reshape", [numbers([3, 4])], |x| x[0].transpose(0, 1)?.reshape([2, 6]), |x| {
-            Array::from_fn([2, 6], |at| {
-                let place = at[0] * 6 + at[1];
-                x[0].at(&[place % 3, place / 3])
-            })
-        }),
-        Case::new("broadcast", [numbers([3, 1])], |x| x[0].broadcast_to([2, 3, 4]), |x| Array::from_fn([2, 3, 4], |at| x[0].at(at))),
-        Case::new("narrow", [numbers([5, 4])], |x| x[0].narrow(0, 1, 3)?.narrow(1, 2, 2), |x| {
-            Array::from_fn([3, 2], |at| x[0].at(&[at[0] + 1, at[1] + 2]))
-        }),
-        Case::new("nothing of a dimension", [numbers([5, 4])], |x| x[0].narrow(0, 5, 0), |_| Array::new([0, 4], vec![])),
-        Case::new("squeeze, unsqueeze and flatten", [numbers([2, 1, 3])], |x| x[0].squeeze(1)?.unsqueeze(0)?.flatten(0, 1), |x| {
-            Array::new([2, 3], x[0].data.clone())
-        }),
+        Case::new(
+            "reshape",
+            [numbers([4, 6])],
+            |x| x[0].reshape([2, 2, 2, 3]),
+            |x| Array::new([2, 2, 2, 3], x[0].data.clone()),
+        ),
+        Case::new(
+            "permute",
+            [numbers([2, 3, 4])],
+            |x| x[0].permute(&[2, 0, 1]),
+            |x| Array::from_fn([4, 2, 3], |at| x[0].at(&[at[1], at[2], at[0]])),
+        ),
+        Case::new(
+            "transpose, then reshape",
+            [numbers([3, 4])],
+            |x| x[0].transpose(0, 1)?.reshape([2, 6]),
+            |x| {
+                Array::from_fn([2, 6], |at| {
+                    let place = at[0] * 6 + at[1];
+                    x[0].at(&[place % 3, place / 3])
+                })
+            },
+        ),
+        Case::new(
+            "broadcast",
+            [numbers([3, 1])],
+            |x| x[0].broadcast_to([2, 3, 4]),
+            |x| Array::from_fn([2, 3, 4], |at| x[0].at(at)),
+        ),
+        Case::new(
+            "narrow",
+            [numbers([5, 4])],
+            |x| x[0].narrow(0, 1, 3)?.narrow(1, 2, 2),
+            |x| Array::from_fn([3, 2], |at| x[0].at(&[at[0] + 1, at[1] + 2])),
+        ),
+        Case::new(
+            "nothing of a dimension",
+            [numbers([5, 4])],
+            |x| x[0].narrow(0, 5, 0),
+            |_| Array::new([0, 4], vec![]),
+        ),
+        Case::new(
+            "squeeze, unsqueeze and flatten",
+            [numbers([2, 1, 3])],
+            |x| x[0].squeeze(1)?.unsqueeze(0)?.flatten(0, 1),
+            |x| Array::new([2, 3], x[0].data.clone()),
+        ),
     ]
 }

@@ -15,7 +15,8 @@ pub(super) fn reference(
     let mut result = Array::from_fn(&q.shape, |_| 0.0);
     let (mut first_query, mut first_key) = (0, 0);
     for &(queries, keys) in lengths {
-        let of_key = |key: usize, head: usize| ((first_key + key) * k.shape[1] + head / group) * head_dim;
+        let of_key =
+            |key: usize, head: usize| ((first_key + key) * k.shape[1] + head / group) * head_dim;
         for query in 0..queries {
             for head in 0..heads {
                 let seen = |key: &usize| !causal || key + queries <= query + keys;
@@ -23,18 +24,26 @@ pub(super) fn reference(
                     .filter(seen)
                     .map(|key| {
                         let products = (0..head_dim).map(|at| {
-                            q.data[((first_query + query) * heads + head) * head_dim + at] * k.data[of_key(key, head) + at]
+                            q.data[((first_query + query) * heads + head) * head_dim + at]
+                                * k.data[of_key(key, head) + at]
                         });
                         let bias = bias.map_or(0.0, |bias| bias.at(&[head, query, key]));
                         products.sum::<f64>() * scale + bias
                     })
                     .collect();
                 let kept = |key: usize| match dropout {
-                    Some(AttentionDropout { probability, key: random }) => {
+                    Some(AttentionDropout {
+                        probability,
+                        key: random,
+                    }) => {
                         let row = (first_query + query) * heads + head;
                         let word = random.word((row as u64) << 34 | key as u64);
                         let dropped = f64::from(word) < f64::from(probability) * 2.0_f64.powi(32);
-                        if dropped { 0.0 } else { 1.0 / (1.0 - f64::from(probability)) }
+                        if dropped {
+                            0.0
+                        } else {
+                            1.0 / (1.0 - f64::from(probability))
+                        }
                     }
                     None => 1.0,
                 };
@@ -105,10 +114,19 @@ fn packed(shapes: Shapes, has_gradient: bool) -> Case {
     )
     .tolerance(5e-6);
     // Halves differ in what they round, which small shapes show as well.
-    if has_gradient { case } else { case.not_in_half() }
+    if has_gradient {
+        case
+    } else {
+        case.not_in_half()
+    }
 }
 
-fn across(lengths: &'static [(usize, usize)], heads: [usize; 2], head_dim: usize, options: (bool, f32)) -> Case {
+fn across(
+    lengths: &'static [(usize, usize)],
+    heads: [usize; 2],
+    head_dim: usize,
+    options: (bool, f32),
+) -> Case {
     let (causal, scale) = options;
     let queries: usize = lengths.iter().map(|pair| pair.0).sum();
     let keys: usize = lengths.iter().map(|pair| pair.1).sum();
@@ -128,10 +146,22 @@ fn across(lengths: &'static [(usize, usize)], heads: [usize; 2], head_dim: usize
                 ..AttentionOptions::default()
             };
             let device = x[0].device();
-            let offsets = [Offsets::of_lengths(&queries, device)?, Offsets::of_lengths(&keys, device)?];
+            let offsets = [
+                Offsets::of_lengths(&queries, device)?,
+                Offsets::of_lengths(&keys, device)?,
+            ];
             x[0].attention_to([&x[1], &x[2]], &offsets[0], &offsets[1], &options)
         },
-        move |x| reference([&x[0], &x[1], &x[2]], None, lengths, causal, scale.into(), None),
+        move |x| {
+            reference(
+                [&x[0], &x[1], &x[2]],
+                None,
+                lengths,
+                causal,
+                scale.into(),
+                None,
+            )
+        },
     )
     .tolerance(5e-6)
 }

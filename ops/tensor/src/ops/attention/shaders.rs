@@ -52,7 +52,9 @@ impl Attention {
         }
         Err(TensorError::Shape {
             op: "attention",
-            reason: format!("heads of more than {MOST} numbers fit no workgroup; use the device `cpu`"),
+            reason: format!(
+                "heads of more than {MOST} numbers fit no workgroup; use the device `cpu`"
+            ),
             shapes: vec![shape.clone()],
         })
     }
@@ -75,7 +77,13 @@ impl Attention {
             u32::from(self.causal),
             (self.scale * std::f32::consts::LOG2_E).to_bits(),
         ];
-        params.extend(strides.iter().chain(&starts).chain(&bias).map(|&size| size as u32));
+        params.extend(
+            strides
+                .iter()
+                .chain(&starts)
+                .chain(&bias)
+                .map(|&size| size as u32),
+        );
         match self.dropout {
             Some(dropout) => {
                 params.extend([dropout.threshold, dropout.scale.to_bits()]);
@@ -94,7 +102,11 @@ impl Attention {
             true => [0, 0, 0, 1, 1],
             false => [0, 1, 2, 3, 4],
         };
-        let bias = if self.has_bias { self.arguments() } else { places[4] };
+        let bias = if self.has_bias {
+            self.arguments()
+        } else {
+            places[4]
+        };
         let places = places.into_iter().chain([bias]);
         places.map(|place| inputs[place].binding()).collect()
     }
@@ -102,7 +114,11 @@ impl Attention {
 
 fn head_defines(head_dim: usize, rows: usize) -> Vec<(&'static str, String)> {
     let d4 = head_dim.div_ceil(4).max(1);
-    vec![("D", head_dim.to_string()), ("D4", d4.to_string()), ("ROWS", rows.to_string())]
+    vec![
+        ("D", head_dim.to_string()),
+        ("D4", d4.to_string()),
+        ("ROWS", rows.to_string()),
+    ]
 }
 
 fn sizes_of(op: &Attention, inputs: &[GpuInput<'_>]) -> Sizes {
@@ -146,13 +162,27 @@ pub(super) fn backward(
     let rows = result.layout.shape[0] * sizes.heads;
     let along = gpu.allocate((rows * 4).max(16))?;
     let head_dim = sizes.head_dim;
-    let bindings = [result.binding(), upstream.binding(), Binding::read_write(&along)];
-    gpu.launch(&ALONG, &[], &bindings, &[rows as u32, head_dim as u32], groups(rows))?;
+    let bindings = [
+        result.binding(),
+        upstream.binding(),
+        Binding::read_write(&along),
+    ];
+    gpu.launch(
+        &ALONG,
+        &[],
+        &bindings,
+        &[rows as u32, head_dim as u32],
+        groups(rows),
+    )?;
 
     let rows = rows_that_fit(1024, head_dim, 32);
     let mut defines = head_defines(head_dim, rows);
     defines.push(("PASSING", rows_that_fit(512, head_dim, 8).to_string()));
-    let values = if forward.packed { "target_0" } else { "target_1" };
+    let values = if forward.packed {
+        "target_0"
+    } else {
+        "target_1"
+    };
     defines.push(("VALUES", values.to_owned()));
     let params = forward.params(sizes, result.layout.shape[0]);
     let texts = forward.query_offsets.len() - 1;
@@ -160,10 +190,20 @@ pub(super) fn backward(
         let mut bindings = forward.bindings(inputs);
         bindings.extend([upstream.binding(), sums.binding(), Binding::read(&along)]);
         bindings.extend(to.iter().map(|output| output.binding()));
-        gpu.launch(kernel, &defines, &bindings, &params, grid.map(|count| count as u32))
+        gpu.launch(
+            kernel,
+            &defines,
+            &bindings,
+            &params,
+            grid.map(|count| count as u32),
+        )
     };
     let longest = Attention::longest(&forward.query_offsets);
-    launch(&QUERIES, &[&outputs[0]], [longest.div_ceil(rows), sizes.heads, texts])?;
+    launch(
+        &QUERIES,
+        &[&outputs[0]],
+        [longest.div_ceil(rows), sizes.heads, texts],
+    )?;
     let longest = Attention::longest(&forward.key_offsets);
     let grid = [longest.div_ceil(rows), sizes.key_heads, texts];
     match forward.packed {
