@@ -30,20 +30,6 @@ fn weight_of(k: u32) -> f32 {
     return 1.0;
 }
 
-fn total(value: f32, local: u32) -> f32 {
-    partial[local] = value;
-    for (var width = 128u; width > 0u; width /= 2u) {
-        workgroupBarrier();
-        if local < width {
-            partial[local] += partial[local + width];
-        }
-    }
-    workgroupBarrier();
-    let sum = partial[0];
-    workgroupBarrier();
-    return sum;
-}
-
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32, @builtin(num_workgroups) groups: vec3<u32>) {
     let row = linear_workgroup(group, groups);
@@ -83,13 +69,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     for (var k = local; k < classes; k += 256u) {
         sum += exp(logits[base + k] - top);
     }
-    let logsumexp = top + log(total(sum, local));
+    let logsumexp = top + log(workgroup_sum(sum, local));
     var spread = 0.0;
     if SMOOTHING > 0.0 {
         for (var k = local; k < classes; k += 256u) {
             spread += weight_of(k) * (logsumexp - logits[base + k]);
         }
-        spread = total(spread, local) / f32(classes);
+        spread = workgroup_sum(spread, local) / f32(classes);
     }
     if local == 0u {
         let share = weight_of(own);

@@ -7,22 +7,6 @@
 // For each row its mean and the reciprocal of its standard deviation.
 @group(0) @binding(4) var<storage, read_write> statistics: array<vec2<f32>>;
 
-var<workgroup> partial: array<f32, 256>;
-
-fn total(value: f32, local: u32) -> f32 {
-    partial[local] = value;
-    for (var width = 128u; width > 0u; width /= 2u) {
-        workgroupBarrier();
-        if local < width {
-            partial[local] += partial[local + width];
-        }
-    }
-    workgroupBarrier();
-    let sum = partial[0];
-    workgroupBarrier();
-    return sum;
-}
-
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32, @builtin(num_workgroups) groups: vec3<u32>) {
     let row = linear_workgroup(group, groups);
@@ -35,13 +19,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     for (var k = local; k < hidden; k += 256u) {
         sum += source[base + k];
     }
-    let mean = total(sum, local) / f32(hidden);
+    let mean = workgroup_sum(sum, local) / f32(hidden);
     var squares = 0.0;
     for (var k = local; k < hidden; k += 256u) {
         let distance = source[base + k] - mean;
         squares += distance * distance;
     }
-    let scale = 1.0 / sqrt(total(squares, local) / f32(hidden) + param_f32(2u));
+    let scale = 1.0 / sqrt(workgroup_sum(squares, local) / f32(hidden) + param_f32(2u));
     for (var k = local; k < hidden; k += 256u) {
         result[base + k] = (source[base + k] - mean) * scale * weight[k] + bias[k];
     }

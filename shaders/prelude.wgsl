@@ -135,3 +135,20 @@ fn rank_of(bits: u32, smallest: bool) -> u32 {
     }
     return select(order, ~order, smallest);
 }
+
+var<workgroup> workgroup_partial: array<f32, 256>;
+
+// The sum of a value of each thread of a workgroup of 256, in a fixed order; all threads call it and get it.
+fn workgroup_sum(value: f32, local: u32) -> f32 {
+    workgroup_partial[local] = value;
+    for (var width = 128u; width > 0u; width /= 2u) {
+        workgroupBarrier();
+        if local < width {
+            workgroup_partial[local] += workgroup_partial[local + width];
+        }
+    }
+    workgroupBarrier();
+    let sum = workgroup_partial[0];
+    workgroupBarrier();
+    return sum;
+}

@@ -33,15 +33,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     for (var k = local; k < length; k += 256u) {
         sum += exp(source[base + k] - top);
     }
-    partial[local] = sum;
-    for (var width = 128u; width > 0u; width /= 2u) {
-        workgroupBarrier();
-        if local < width {
-            partial[local] += partial[local + width];
-        }
-    }
-    workgroupBarrier();
-    sum = partial[0];
+    sum = workgroup_sum(sum, local);
     for (var k = local; k < length; k += 256u) {
         let shifted = source[base + k] - top;
         if LOGARITHM {

@@ -4,8 +4,6 @@
 @group(0) @binding(1) var<storage, read> upstream: array<f32>;
 @group(0) @binding(2) var<storage, read_write> result: array<f32>;
 
-var<workgroup> partial: array<f32, 256>;
-
 const LOGARITHM: bool = {{LOGARITHM}};
 
 @compute @workgroup_size(256)
@@ -24,15 +22,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             sum += upstream[base + k] * kept[base + k];
         }
     }
-    partial[local] = sum;
-    for (var width = 128u; width > 0u; width /= 2u) {
-        workgroupBarrier();
-        if local < width {
-            partial[local] += partial[local + width];
-        }
-    }
-    workgroupBarrier();
-    sum = partial[0];
+    sum = workgroup_sum(sum, local);
     for (var k = local; k < length; k += 256u) {
         if LOGARITHM {
             result[base + k] = upstream[base + k] - exp(kept[base + k]) * sum;

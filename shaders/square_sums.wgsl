@@ -3,8 +3,6 @@
 @group(0) @binding(0) var<storage, read> source: array<f32>;
 @group(0) @binding(1) var<storage, read_write> sums: array<f32>;
 
-var<workgroup> partial: array<f32, 256>;
-
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32, @builtin(num_workgroups) groups: vec3<u32>) {
     let block = linear_workgroup(group, groups);
@@ -17,14 +15,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     for (var index = start + local; index < end; index += 256u) {
         sum += source[index] * source[index];
     }
-    partial[local] = sum;
-    for (var width = 128u; width > 0u; width /= 2u) {
-        workgroupBarrier();
-        if local < width {
-            partial[local] += partial[local + width];
-        }
-    }
+    sum = workgroup_sum(sum, local);
     if local == 0u {
-        sums[param(2u) + block] = partial[0];
+        sums[param(2u) + block] = sum;
     }
 }

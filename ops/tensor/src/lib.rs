@@ -12,6 +12,7 @@ mod device;
 mod dtype;
 mod error;
 pub mod gpu;
+mod host;
 mod in_place;
 mod launch;
 mod loss;

@@ -25,6 +25,7 @@ pub use report::{CpuReport, report};
 pub use threads::Threads;
 pub(crate) use walk::{Walk, zip_row};
 
+use crate::host::total_memory;
 use crate::{Result, TensorError};
 
 /// A set of threads with a pool of memory.
@@ -41,7 +42,7 @@ impl Cpu {
         Self {
             threads: Threads::new(threads.max(1)),
             pool: Arc::default(),
-            memory: machine_memory().unwrap_or(usize::MAX),
+            memory: total_memory().unwrap_or(usize::MAX),
         }
     }
 
@@ -76,12 +77,4 @@ impl Cpu {
         }
         Ok(self.pool.take(bytes))
     }
-}
-
-/// Bytes of memory that the machine has.
-fn machine_memory() -> Option<usize> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
-    let kilobytes: usize = line.split_whitespace().nth(1)?.parse().ok()?;
-    kilobytes.checked_mul(1024)
 }
