@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 use table::{Table, columns, parquet_file};
+use tensor::{Device, DeviceChoice};
 
 use crate::pipeline::matrix::Coordinates;
 
@@ -47,6 +48,8 @@ pub struct Context<'a> {
     pub seed: u64,
     /// How many threads it may use.
     pub threads: usize,
+    /// What it computes tensors on.
+    pub device: DeviceChoice,
     /// The environment variables that it listed, with their values.
     pub env: Vec<(String, String)>,
     /// Set when it should stop.
@@ -70,6 +73,11 @@ impl Context<'_> {
     /// Whether the run was interrupted.
     pub fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Relaxed)
+    }
+
+    /// Opens what tensors are computed on.
+    pub fn open_device(&self) -> Result<Device, StepError> {
+        Ok(Device::open(self.device, self.threads)?)
     }
 
     /// Threads for work on texts, which report progress in rows and stop when the run is interrupted.
