@@ -282,4 +282,8 @@ impl Progress for StepProgress<'_> {
     fn update(&self, done: u64, total: u64, unit: &'static str) {
         self.listener.progress(self.step, done, total, unit);
     }
+
+    fn detail(&self, text: &str) {
+        self.listener.detail(self.step, text);
+    }
 }

@@ -30,6 +30,9 @@ pub struct Input {
 pub trait Progress: Sync {
     /// `done` of `total` (0: unknown) `unit`s.
     fn update(&self, done: u64, total: u64, unit: &'static str);
+
+    /// What is worth seeing meanwhile, such as a loss; each time in place of what was said before.
+    fn detail(&self, _text: &str) {}
 }
 
 /// What a running step sees.

@@ -10,6 +10,7 @@ pub mod context;
 mod dedupe;
 pub mod error;
 mod evaluate;
+mod joined;
 pub mod kind;
 mod linear_model;
 mod load;
