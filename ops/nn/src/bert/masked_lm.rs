@@ -75,8 +75,7 @@ impl BertForMaskedLm {
         forward: Forward,
     ) -> Result<Tensor> {
         let hidden = self.transformed(texts, places, forward)?;
-        let weight = forward.cast(self.bert.embeddings().words().weight().tensor())?;
-        let bias = forward.cast(self.cls.predictions.bias.tensor())?;
+        let [weight, bias] = self.decoder(forward)?;
         Ok(hidden.linear(&weight, Some(&bias), Activation::None)?)
     }
 
@@ -93,9 +92,18 @@ impl BertForMaskedLm {
         forward: Forward,
     ) -> Result<Tensor> {
         let hidden = self.transformed(texts, Some(places), forward)?;
+        let [weight, bias] = self.decoder(forward)?;
+        Ok(hidden.linear_cross_entropy(&weight, Some(&bias), targets, &CrossEntropy::default())?)
+    }
+
+    /// What maps [`BertForMaskedLm::transformed`] to scores: weight `[vocab_size, hidden]` and bias `[vocab_size]`.
+    ///
+    /// # Errors
+    /// [`tensor::TensorError::OutOfMemory`].
+    pub fn decoder(&self, forward: Forward) -> Result<[Tensor; 2]> {
         let weight = forward.cast(self.bert.embeddings().words().weight().tensor())?;
         let bias = forward.cast(self.cls.predictions.bias.tensor())?;
-        Ok(hidden.linear_cross_entropy(&weight, Some(&bias), targets, &CrossEntropy::default())?)
+        Ok([weight, bias])
     }
 
     /// The model below the head.
