@@ -2,24 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::sync::Arc;
+mod common;
 
+use common::adapter as gpu;
 use half::f16;
 use proptest::prelude::*;
 use tensor::Activation;
 use tensor::gpu::{FloatType, Gpu, GpuBuffer, Matmul, MatrixView};
-
-/// The device, or `None` where there is none and none is required.
-fn gpu() -> Option<Arc<Gpu>> {
-    match Gpu::open(None) {
-        Ok(gpu) => Some(gpu),
-        Err(error) if std::env::var_os("ENGINE_REQUIRE_GPU").is_some() => panic!("{error}"),
-        Err(error) => {
-            println!("ignored: {error}");
-            None
-        }
-    }
-}
 
 /// Numbers between -1 and 1 that half precision holds exactly.
 fn numbers(count: usize, seed: usize) -> Vec<f32> {

@@ -2,27 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod common;
+
+use common::devices;
 use tensor::{Activation, Device, Result, Tensor, TensorError, no_grad};
-
-/// The adapter to test on; `None`, said aloud, where there is none and none is required.
-fn gpu() -> Option<Device> {
-    match Device::gpu(None) {
-        Ok(device) => Some(device),
-        Err(error) => {
-            let is_required =
-                std::env::var_os("ENGINE_REQUIRE_GPU").is_some_and(|value| value == "1");
-            assert!(!is_required, "ENGINE_REQUIRE_GPU is set, but: {error}");
-            eprintln!("ignored: shaders need an adapter: {error}");
-            None
-        }
-    }
-}
-
-fn devices() -> Vec<Device> {
-    std::iter::once(Device::cpu_with_threads(2))
-        .chain(gpu())
-        .collect()
-}
 
 /// Numbers between -1 and 1 that look random.
 fn numbers(count: usize, seed: u32) -> Vec<f32> {
