@@ -31,13 +31,15 @@ impl Checkpoints {
         }
     }
 
-    /// Saves everything that the rest of training depends on. To be called between steps.
+    /// Saves everything that the rest of training depends on. To be called between steps. Unfinished checkpoints, left by
+    /// processes that were killed, are removed.
     ///
     /// # Errors
     /// [`NnError::Io`].
     pub fn save<M: Module>(&self, model: &M, trainer: &Trainer) -> Result<PathBuf> {
         fs::create_dir_all(&self.folder)
             .map_err(NnError::io(&self.folder, "creating the folder"))?;
+        files::remove_unfinished(&self.folder, "step-")?;
         let path = self
             .folder
             .join(format!("step-{:08}", trainer.state().step));
