@@ -237,7 +237,10 @@ pub(crate) fn apply<O: Op>(op: O, inputs: &[&Tensor]) -> Result<SmallVec<[Tensor
             input,
         });
     }
-    let outputs = execute(&op, inputs, &output_specs, &device)?;
+    let outputs = execute(&op, inputs, &output_specs, &device).map_err(|error| {
+        let shapes = || specs.iter().map(|spec| spec.shape.clone()).collect();
+        error.for_op(op.name(), shapes)
+    })?;
     if !tracked {
         return Ok(outputs);
     }

@@ -42,7 +42,8 @@ impl Tensor {
                 shapes: vec![shape],
             });
         }
-        let storage = Storage::upload(device, bytemuck::cast_slice(values))?;
+        let storage = Storage::upload(device, bytemuck::cast_slice(values))
+            .map_err(|error| error.for_op("new", || vec![shape.clone()]))?;
         Ok(Self::from_storage(storage, shape, T::DTYPE, device))
     }
 
