@@ -2,6 +2,7 @@
 
 use smallvec::SmallVec;
 
+use super::adapters::AdapterKind;
 use super::buffer::GpuBuffer;
 use super::device::Gpu;
 use super::kernel::Kernel;
@@ -9,6 +10,9 @@ use crate::{Result, TensorError};
 
 /// Parameters of a launch at most, of 4 bytes each.
 pub const MAX_PARAMS: usize = 60;
+
+/// Turns of loops that an invocation may make on every adapter, with a margin for those that are not counted.
+const MAX_TURNS: usize = 60_000;
 
 /// Parameters and, behind them, the grid of a launch. A multiple of every device's alignment of uniform bindings.
 pub(super) const PARAM_SLOT_BYTES: usize = 256;
@@ -144,6 +148,24 @@ impl Gpu {
         }
         batch.launch(self, &pipeline.pipeline, &group, &slot, grid);
         batch.submit_if_due(self)
+    }
+
+    /// Fails where an adapter would leave the loops of an invocation before their end, without a word: Mesa's software driver
+    /// does, after 65,535 turns of all loops together.
+    ///
+    /// # Errors
+    /// [`TensorError::PastLimit`].
+    pub(crate) fn check_loops(&self, what: &str, turns: usize) -> Result<()> {
+        if self.adapter.kind != AdapterKind::Software || turns <= MAX_TURNS {
+            return Ok(());
+        }
+        Err(TensorError::PastLimit {
+            what: format!("the loops of {what}, in turns,"),
+            asked: turns as u64,
+            limit: MAX_TURNS as u64,
+            adapter: self.adapter.name.clone(),
+            advice: "use `--device cpu`, which is faster than a software adapter",
+        })
     }
 
     fn check(&self, kernel: &Kernel, bindings: &[Binding<'_>], params: &[u32]) -> Result<()> {
