@@ -353,6 +353,10 @@ impl Tensor {
         no_grad(|| apply_one(Cast { to: dtype }, &[self]))
     }
 
+    pub(crate) fn storage(&self) -> &Storage {
+        &self.storage
+    }
+
     pub(crate) fn cpu_input(&self) -> Option<CpuInput<'_>> {
         CpuInput::new(self, &self.storage)
     }
@@ -363,6 +367,7 @@ impl Tensor {
                 buffer,
                 layout: &self.layout,
                 dtype: self.dtype,
+                part: (0, 0),
             }),
             Memory::Cpu(_) => None,
         }

@@ -181,6 +181,15 @@ impl Gpu {
                 params.len()
             ));
         }
+        if bindings.len() > self.limits.max_bindings as usize {
+            return Err(TensorError::PastLimit {
+                what: format!("the buffers of kernel `{}`", kernel.label),
+                asked: bindings.len() as u64,
+                limit: u64::from(self.limits.max_bindings),
+                adapter: self.adapter.name.clone(),
+                advice: "update its driver, or use `--device cpu`",
+            });
+        }
         for (number, binding) in bindings.iter().enumerate() {
             let (offset, length, whole) =
                 (binding.offset, binding.length(), binding.buffer.bytes());
@@ -204,7 +213,7 @@ impl Gpu {
                     asked: length as u64,
                     limit: self.limits.max_binding_bytes,
                     adapter: self.adapter.name.clone(),
-                    advice: "the op has to go over the rows in chunks",
+                    advice: "use smaller batches or shorter texts, or `--device cpu`",
                 });
             }
             for (earlier, other) in bindings[..number].iter().enumerate() {
@@ -235,7 +244,7 @@ impl Gpu {
                 asked: workgroups.iter().map(|&count| u64::from(count)).product(),
                 limit: u64::from(u32::MAX),
                 adapter: self.adapter.name.clone(),
-                advice: "the op has to go over the rows in chunks",
+                advice: "use smaller batches or shorter texts, or `--device cpu`",
             });
         };
         let planes = all.div_ceil(most.saturating_mul(most)).max(1);

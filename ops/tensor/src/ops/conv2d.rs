@@ -8,7 +8,8 @@ use crate::cpu::convolution::{self, Geometry};
 use crate::gpu::{Gpu, Kernel};
 use crate::launch::groups;
 use crate::op::{
-    CpuInput, CpuOutput, GpuInput, GpuOutput, Gradients, Keeps, Op, Spec, Specs, apply_one,
+    CpuInput, CpuOutput, Cut, GpuInput, GpuOutput, Gradients, Keeps, Onto, Op, Spec, Specs,
+    apply_one,
 };
 use crate::{Result, Shape, Tensor, TensorError};
 
@@ -73,6 +74,9 @@ const OF_WEIGHT: Kernel = Kernel {
     entry: "of_weight",
     ..FORWARD
 };
+
+/// Elements of the upstream gradient that an invocation adds to a gradient of the weight in one launch.
+const AT_ONCE: usize = 1 << 15;
 
 fn params(geometry: &Geometry, has_bias: bool) -> Vec<u32> {
     let Geometry {
@@ -193,6 +197,11 @@ impl Op for Conv2d {
         Keeps::inputs(&[0, 1])
     }
 
+    fn cuts(&self, inputs: &[Spec], _outputs: &[Spec]) -> Vec<Cut> {
+        let of_input = |place| (place == 0).then_some(0);
+        vec![Cut::new((0..inputs.len()).map(of_input), [Onto::Along(0)])]
+    }
+
     fn cpu(&self, cpu: &Cpu, inputs: &[CpuInput<'_>], outputs: &mut [CpuOutput<'_>]) -> Result<()> {
         let geometry = self.known([&inputs[0].layout.shape, &inputs[1].layout.shape])?;
         let bias = inputs.get(2).map(CpuInput::slice);
@@ -208,6 +217,9 @@ impl Op for Conv2d {
         let [x, weight] = [inputs[0].binding(), inputs[1].binding()];
         let bindings = [x, weight, bias.binding(), outputs[0].binding()];
         let params = params(&geometry, self.has_bias);
+        let of_filter = 1 + geometry.kernel[0] * (1 + geometry.kernel[1]);
+        let channels = geometry.channels / geometry.groups;
+        gpu.check_loops(self.name(), channels * of_filter)?;
         gpu.launch(
             &FORWARD,
             &[],
@@ -244,8 +256,8 @@ impl Op for InputGradient {
     }
 
     fn outputs(&self, inputs: &[Spec]) -> Result<Specs> {
+        let batch = inputs[1].shape[0];
         let Geometry {
-            batch,
             channels,
             input: [height, width],
             ..
@@ -258,6 +270,10 @@ impl Op for InputGradient {
         false
     }
 
+    fn cuts(&self, _inputs: &[Spec], _outputs: &[Spec]) -> Vec<Cut> {
+        vec![Cut::new([None, Some(0)], [Onto::Along(0)])]
+    }
+
     fn cpu(&self, cpu: &Cpu, inputs: &[CpuInput<'_>], outputs: &mut [CpuOutput<'_>]) -> Result<()> {
         let inputs = [inputs[0].slice(), inputs[1].slice()];
         convolution::gradient_of_input(cpu, &self.geometry, inputs, outputs[0].slice());
@@ -265,7 +281,17 @@ impl Op for InputGradient {
     }
 
     fn gpu(&self, gpu: &Gpu, inputs: &[GpuInput<'_>], outputs: &[GpuOutput<'_>]) -> Result<()> {
-        launch_gradient(gpu, &OF_INPUT, &self.geometry, inputs, &outputs[0])
+        let geometry = &Geometry {
+            batch: inputs[1].layout.shape[0],
+            ..self.geometry
+        };
+        let of_filter = 1 + geometry.kernel[0] * (1 + geometry.kernel[1]);
+        let filters = geometry.filters / geometry.groups;
+        gpu.check_loops(self.name(), filters * of_filter)?;
+        let [weight, upstream] = [inputs[0].binding(), inputs[1].binding()];
+        let bindings = [weight, upstream, weight, outputs[0].binding()];
+        let groups = groups(outputs[0].shape.elements());
+        gpu.launch(&OF_INPUT, &[], &bindings, &params(geometry, false), groups)
     }
 
     fn gradient(&self, _pass: &Pass) -> Result<Gradients> {
@@ -294,6 +320,10 @@ impl Op for WeightGradient {
         false
     }
 
+    fn cuts(&self, _inputs: &[Spec], _outputs: &[Spec]) -> Vec<Cut> {
+        vec![Cut::new([Some(0), Some(0)], [Onto::Joined])]
+    }
+
     fn cpu(&self, cpu: &Cpu, inputs: &[CpuInput<'_>], outputs: &mut [CpuOutput<'_>]) -> Result<()> {
         let inputs = [inputs[0].slice(), inputs[1].slice()];
         convolution::gradient_of_weight(cpu, &self.geometry, inputs, outputs[0].slice());
@@ -301,31 +331,26 @@ impl Op for WeightGradient {
     }
 
     fn gpu(&self, gpu: &Gpu, inputs: &[GpuInput<'_>], outputs: &[GpuOutput<'_>]) -> Result<()> {
-        launch_gradient(gpu, &OF_WEIGHT, &self.geometry, inputs, &outputs[0])
+        let geometry = &Geometry {
+            batch: inputs[0].layout.shape[0],
+            ..self.geometry
+        };
+        let [x, upstream] = [inputs[0].binding(), inputs[1].binding()];
+        let bindings = [x, upstream, x, outputs[0].binding()];
+        let groups = groups(outputs[0].shape.elements());
+        let results = geometry.batch * geometry.output[0] * geometry.output[1];
+        // Without results there is one launch as well, which writes zeros.
+        (0..results.max(1)).step_by(AT_ONCE).try_for_each(|first| {
+            let mut params = params(geometry, false);
+            let end = (first + AT_ONCE).min(results);
+            params.extend([first as u32, end as u32]);
+            gpu.launch(&OF_WEIGHT, &[], &bindings, &params, groups)
+        })
     }
 
     fn gradient(&self, _pass: &Pass) -> Result<Gradients> {
         Ok(Gradients::new())
     }
-}
-
-fn launch_gradient(
-    gpu: &Gpu,
-    kernel: &Kernel,
-    geometry: &Geometry,
-    inputs: &[GpuInput<'_>],
-    output: &GpuOutput<'_>,
-) -> Result<()> {
-    let [a, b] = [inputs[0].binding(), inputs[1].binding()];
-    let bindings = [a, b, a, output.binding()];
-    let params = params(geometry, false);
-    gpu.launch(
-        kernel,
-        &[],
-        &bindings,
-        &params,
-        groups(output.shape.elements()),
-    )
 }
 
 impl Tensor {

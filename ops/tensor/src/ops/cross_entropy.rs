@@ -2,14 +2,15 @@
 
 use smallvec::{SmallVec, smallvec};
 
-use super::index_select::is_index;
+use super::index_select::expect_indices;
 use crate::autograd::Pass;
 use crate::cpu::losses::{self, CrossEntropyRows};
 use crate::cpu::{Cpu, index};
 use crate::gpu::{Binding, Gpu, Kernel, noted};
 use crate::loss::batch;
 use crate::op::{
-    CpuInput, CpuOutput, GpuInput, GpuOutput, Gradients, Keeps, Op, Spec, Specs, apply, apply_one,
+    CpuInput, CpuOutput, Cut, GpuInput, GpuOutput, Gradients, Keeps, Onto, Op, Spec, Specs, apply,
+    apply_one,
 };
 use crate::{DType, Reduction, Result, Tensor, TensorError};
 
@@ -157,11 +158,7 @@ impl Op for Rows {
 
     fn outputs(&self, inputs: &[Spec]) -> Result<Specs> {
         self.expect_float(&inputs[0])?;
-        self.expect(
-            &inputs[1],
-            "classes of type u32 or i32",
-            is_index(&inputs[1]),
-        )?;
+        expect_indices(self, &inputs[1])?;
         let (rows, classes) = (inputs[0].shape[0], inputs[0].shape[1]);
         if inputs[1].shape[..] != [rows] {
             return Err(self.misfit(inputs, "every row of logits needs one target"));
@@ -188,6 +185,13 @@ impl Op for Rows {
             inputs: &[0, 1, 2, 3],
             outputs: &[1],
         }
+    }
+
+    fn cuts(&self, inputs: &[Spec], outputs: &[Spec]) -> Vec<Cut> {
+        // Weights of classes are the same for all rows.
+        let cut = |place| (place < 2).then_some(0);
+        let outputs = outputs.iter().map(|_| Onto::Along(0));
+        vec![Cut::new((0..inputs.len()).map(cut), outputs)]
     }
 
     fn cpu(&self, cpu: &Cpu, inputs: &[CpuInput<'_>], outputs: &mut [CpuOutput<'_>]) -> Result<()> {
@@ -261,6 +265,11 @@ impl Op for RowsGradient {
 
     fn has_gradient(&self, _input: usize) -> bool {
         false
+    }
+
+    fn cuts(&self, inputs: &[Spec], _outputs: &[Spec]) -> Vec<Cut> {
+        let cut = |place| (place < 4).then_some(0);
+        vec![Cut::new((0..inputs.len()).map(cut), [Onto::Along(0)])]
     }
 
     fn cpu(&self, cpu: &Cpu, inputs: &[CpuInput<'_>], outputs: &mut [CpuOutput<'_>]) -> Result<()> {
