@@ -17,7 +17,7 @@ use std::time::Duration;
 use common::{cross_entropy, devices, expected, integers, model, texts};
 use nn::bert::BertForSequenceClassification;
 use nn::named_tensors;
-use nn::optim::{AdamW, Decay, Schedule, decay_matrices};
+use nn::optim::{AdamW, Decay, Optimizer, Schedule, decay_matrices};
 use nn::training::{Checkpoints, DataPlace, TrainOptions, Trainer};
 use tensor::{DType, Device, DeviceChoice, RandomKey, Tensor};
 

@@ -8,6 +8,7 @@ use tensor::Device;
 
 use super::{Trainer, TrainingState};
 use crate::module::{Module, named_parameters, named_tensors};
+use crate::optim::Optimizer;
 use crate::safetensors::{SafeTensors, WEIGHTS, Weights, write};
 use crate::{NnError, Result, files, load};
 
@@ -36,7 +37,11 @@ impl Checkpoints {
     ///
     /// # Errors
     /// [`NnError::Io`].
-    pub fn save<M: Module>(&self, model: &M, trainer: &Trainer) -> Result<PathBuf> {
+    pub fn save<M: Module, O: Optimizer>(
+        &self,
+        model: &M,
+        trainer: &Trainer<O>,
+    ) -> Result<PathBuf> {
         fs::create_dir_all(&self.folder)
             .map_err(NnError::io(&self.folder, "creating the folder"))?;
         files::remove_unfinished(&self.folder, "step-")?;
@@ -92,11 +97,11 @@ impl Checkpoints {
     /// Brings model and trainer to where they were when `path` was saved. The trainer was made with the same options.
     ///
     /// # Errors
-    /// [`NnError::Io`], [`NnError::File`]; [`NnError::Weights`] and [`NnError::Input`] for another model's.
-    pub fn restore<M: Module>(
+    /// [`NnError::Io`], [`NnError::File`]; [`NnError::Weights`] and [`NnError::Input`] for another model's or another optimiser's.
+    pub fn restore<M: Module, O: Optimizer>(
         path: impl AsRef<Path>,
         model: &mut M,
-        trainer: &mut Trainer,
+        trainer: &mut Trainer<O>,
     ) -> Result<()> {
         let path = path.as_ref();
         let state: TrainingState = files::read_json(&path.join(STATE))?;
