@@ -59,11 +59,11 @@ fn all_that_goes_to_one_place_arrives_there() -> Result<()> {
         let sums = Tensor::zeros([3], &device)?;
         let sums = sums.scatter_add(0, &same, &ones(&[MANY], &device)?)?;
         assert_eq!(sums.to_f32_vec()?, [0.0, total, 0.0], "{device}");
-        let many = same.reshape([MANY, 1])?.broadcast_to([MANY, 300])?;
-        let sums = Tensor::zeros([2, 300], &device)?;
-        let sums = sums.scatter_add(0, &many, &ones(&[MANY, 300], &device)?)?;
-        let expected: Vec<f32> = [[0.0; 300], [total; 300]].concat();
-        assert_eq!(sums.to_f32_vec()?, expected, "{device}");
+        // A result that is too large for sums of several blocks.
+        let sums = Tensor::zeros([17_000_000], &device)?;
+        let sums = sums.scatter_add(0, &same, &ones(&[MANY], &device)?)?;
+        let first = sums.narrow(0, 0, 3)?.to_f32_vec()?;
+        assert_eq!(first, [0.0, total, 0.0], "{device}");
     }
     Ok(())
 }
