@@ -15,7 +15,7 @@ use common::{
 use nn::bert::{
     BertForMaskedLm, BertForSequenceClassification, BertModel, Pretrained, SentenceEncoder,
 };
-use nn::optim::{AdamW, Decay, Schedule, clip_scale, decay_matrices, global_norm};
+use nn::optim::{AdamW, Decay, Optimizer, Schedule, clip_scale, decay_matrices, global_norm};
 use nn::safetensors::Weights;
 use nn::{Forward, Module, Packed, named_parameters, named_tensors};
 use tensor::{Device, Gradients, RandomKey, Tensor};
