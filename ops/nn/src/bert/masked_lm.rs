@@ -75,9 +75,9 @@ impl BertForMaskedLm {
         forward: Forward,
     ) -> Result<Tensor> {
         let hidden = self.transformed(texts, places, forward)?;
-        let weight = forward.cast(self.bert.embeddings().words().weight().tensor())?;
-        let bias = forward.cast(self.cls.predictions.bias.tensor())?;
-        Ok(hidden.linear(&weight, Some(&bias), Activation::None)?)
+        let words = self.bert.embeddings().words().weight();
+        let bias = &self.cls.predictions.bias;
+        Ok(forward.linear(&hidden, words.tensor(), bias.tensor(), Activation::None)?)
     }
 
     /// The mean cross entropy of the words `targets`, `[places]`, at the tokens whose numbers `places` holds. It never holds
