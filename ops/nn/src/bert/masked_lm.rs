@@ -59,8 +59,8 @@ impl MaskedLm {
         forward: Forward,
     ) -> Result<Tensor> {
         let hidden = self.transformed(texts, places, forward)?;
-        let [weight, bias] = self.decoder(forward)?;
-        Ok(hidden.linear(&weight, Some(&bias), Activation::None)?)
+        let words = self.encoder.embeddings().words().weight();
+        Ok(forward.linear(&hidden, words.tensor(), self.bias.tensor(), Activation::None)?)
     }
 
     /// The mean cross entropy of the words `targets`, `[places]`, at the tokens whose numbers `places` holds. It never holds
