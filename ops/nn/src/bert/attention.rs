@@ -80,7 +80,7 @@ impl SelfAttention {
         };
         let weight = forward.cast(self.projection.weight.tensor())?;
         let bias = forward.cast(self.projection.bias.tensor())?;
-        let projected = hidden.linear(&weight, Some(&bias), Activation::None)?;
+        let projected = hidden.dense(&weight, Some(&bias), Activation::None)?;
         let projected = projected.reshape([tokens, 3, self.heads, size / self.heads])?;
         let dropout = forward.key().map(|key| AttentionDropout {
             probability: self.dropout,

@@ -70,12 +70,9 @@ impl BertEmbeddings {
         let positions = self
             .position_embeddings
             .forward(texts.positions(), forward)?;
-        let sum = words.add(&types)?.add(&positions)?;
-        dropout(
-            &self.layer_norm.forward(&sum, forward)?,
-            self.dropout,
-            forward,
-        )
+        let embedded =
+            (self.layer_norm).forward_sum(&words.add(&types)?, &positions, 0.0, forward)?;
+        dropout(&embedded, self.dropout, forward)
     }
 
     /// The table of words, `[vocab_size, hidden]`.

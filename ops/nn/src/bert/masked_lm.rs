@@ -77,7 +77,7 @@ impl BertForMaskedLm {
         let hidden = self.transformed(texts, places, forward)?;
         let weight = forward.cast(self.bert.embeddings().words().weight().tensor())?;
         let bias = forward.cast(self.cls.predictions.bias.tensor())?;
-        Ok(hidden.linear(&weight, Some(&bias), Activation::None)?)
+        Ok(hidden.dense(&weight, Some(&bias), Activation::None)?)
     }
 
     /// The mean cross entropy of the words `targets`, `[places]`, at the tokens whose numbers `places` holds. It never holds

@@ -29,7 +29,7 @@ impl Linear {
     /// `[.., in] -> [.., out]`.
     ///
     /// # Errors
-    /// Those of [`Tensor::linear`].
+    /// Those of [`Tensor::dense`].
     pub fn forward(&self, x: &Tensor, forward: Forward) -> Result<Tensor> {
         self.forward_with(x, Activation::None, forward)
     }
@@ -37,7 +37,7 @@ impl Linear {
     /// The same, and then the activation, in one pass.
     ///
     /// # Errors
-    /// Those of [`Tensor::linear`].
+    /// Those of [`Tensor::dense`].
     pub fn forward_with(
         &self,
         x: &Tensor,
@@ -48,7 +48,7 @@ impl Linear {
             forward.cast(self.weight.tensor())?,
             forward.cast(self.bias.tensor())?,
         );
-        x.linear(&weight, Some(&bias), activation)
+        x.dense(&weight, Some(&bias), activation)
     }
 
     /// Its weight, `[out, in]`.
