@@ -92,7 +92,7 @@ impl Forward {
     /// `activation(x weightᵀ + bias)` as the model computes it, where the weight is `[out, in]`, the bias `[out]`.
     ///
     /// # Errors
-    /// Those of [`Tensor::linear`].
+    /// Those of [`Tensor::dense`].
     pub fn linear(
         &self,
         x: &Tensor,
@@ -103,7 +103,7 @@ impl Forward {
         let (weight, bias) = (self.cast(weight)?, self.cast(bias)?);
         match self.half_products {
             true => x.linear_half(&weight, Some(&bias), activation),
-            false => x.linear(&weight, Some(&bias), activation),
+            false => x.dense(&weight, Some(&bias), activation),
         }
     }
 }
