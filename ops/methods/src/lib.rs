@@ -6,6 +6,7 @@
 
 pub mod batches;
 mod classifier;
+mod contextual;
 mod data;
 mod error;
 mod fine_tune;
@@ -23,6 +24,7 @@ mod train;
 pub mod uda;
 
 pub use classifier::{Classifier, Decision, LABELS_FILE, with_labels};
+pub use contextual::{Change, Contextual, Edit, contextual};
 pub use data::{Labelled, Problem, Targets, Text, Vocabulary};
 pub use error::{MethodError, Result};
 pub use fine_tune::{FineTune, fine_tune};
