@@ -3,6 +3,7 @@
 //! A kind is a struct of parameters that implements [`Step`] and [`StepKind`], and one line in [`kinds`]. It is an
 //! adapter: parameters in, a call into a library, artifacts out. Kinds never import each other, nor `plan` or `run`.
 
+mod augment;
 pub mod check;
 mod command;
 mod compare;
@@ -44,7 +45,9 @@ pub use port::{Arity, InputPort, OutputPort, PortType};
 
 /// Every kind that a pipeline can name.
 pub fn kinds() -> &'static [Kind] {
-    static KINDS: [Kind; 21] = [
+    static KINDS: [Kind; 24] = [
+        Kind::of::<augment::contextual::Contextual>(),
+        Kind::of::<augment::eda::Eda>(),
         Kind::of::<command::Command>(),
         Kind::of::<compare::Compare>(),
         Kind::of::<dedupe::Exact>(),
@@ -65,6 +68,7 @@ pub fn kinds() -> &'static [Kind] {
         Kind::of::<train::Tuned<train::mlm::Mlm>>(),
         Kind::of::<train::Train<train::logistic_regression::LogisticRegression>>(),
         Kind::of::<train::Train<train::naive_bayes::NaiveBayes>>(),
+        Kind::of::<train::Train<train::Tuned<train::uda::Uda>>>(),
         Kind::of::<vectorize::Vectorize>(),
     ];
     &KINDS

@@ -8,6 +8,7 @@
 //! | `naive_bayes` | `method = "naive_bayes"` |
 //! | `logistic_regression` | `method = "logistic_regression"` |
 //! | `fine_tune` | `method = "fine_tune"` |
+//! | `uda` | `method = "uda"` |
 //! | `mlm` | `method = "mlm"` |
 //! | `labelled` | what methods share that train a transformer on labelled rows |
 //! | `examples` | the labelled rows: their parameters, and how they are read |
@@ -20,6 +21,7 @@ mod linear;
 pub mod logistic_regression;
 pub mod mlm;
 pub mod naive_bayes;
+pub mod uda;
 
 use schemars::JsonSchema;
 use serde::Serialize;
