@@ -158,7 +158,8 @@ pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), StepError>
     fs::write(path, text).map_err(|error| StepError::io("writing", path, &error))
 }
 
-fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, StepError> {
+/// Reads JSON.
+pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, StepError> {
     let bytes = fs::read(path).map_err(|error| StepError::io("reading", path, &error))?;
     serde_json::from_slice(&bytes).map_err(|error| unreadable(path, &error.to_string()))
 }

@@ -17,6 +17,7 @@ mod linear_model;
 mod load;
 mod map_labels;
 mod model;
+mod model_card;
 pub mod ordered;
 pub mod port;
 mod predict;
@@ -45,7 +46,7 @@ pub use port::{Arity, InputPort, OutputPort, PortType};
 
 /// Every kind that a pipeline can name.
 pub fn kinds() -> &'static [Kind] {
-    static KINDS: [Kind; 24] = [
+    static KINDS: [Kind; 23] = [
         Kind::of::<augment::contextual::Contextual>(),
         Kind::of::<augment::eda::Eda>(),
         Kind::of::<command::Command>(),
@@ -55,8 +56,7 @@ pub fn kinds() -> &'static [Kind] {
         Kind::of::<evaluate::Evaluate>(),
         Kind::of::<load::Load>(),
         Kind::of::<map_labels::MapLabels>(),
-        Kind::of::<model::pretrained::Pretrained>(),
-        Kind::of::<model::new::NewModel>(),
+        Kind::of::<model::Model>(),
         Kind::of::<predict::Predict>(),
         Kind::of::<select::Select>(),
         Kind::of::<slices::Slices>(),

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use text::metrics::{Bootstrap, Report};
 use text::{LabelSets, Task};
 
-use super::linear_model::{CONFIG, Config};
+use super::model_card::ModelCard;
 use super::rows::TaskChoice;
 use super::{
     Check, ColumnType, Context, InputPort, OutputPort, PortType, Step, StepError, StepKind,
@@ -264,11 +264,11 @@ impl Evaluate {
         }
     }
 
-    fn model(&self, context: &Context<'_>) -> Result<Option<Config>, StepError> {
-        let Some(folder) = context.optional_path("model") else {
-            return Ok(None);
-        };
-        context.read_json(&folder.join(CONFIG)).map(Some)
+    fn model(&self, context: &Context<'_>) -> Result<Option<ModelCard>, StepError> {
+        context
+            .optional_path("model")
+            .map(ModelCard::read)
+            .transpose()
     }
 
     fn vocabulary(&self, test: &Predictions, valid: Option<&Predictions>) -> Vec<String> {

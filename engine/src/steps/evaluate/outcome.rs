@@ -8,7 +8,7 @@ use table::{Table, columns};
 use text::Task;
 use text::metrics::{Averages, Intervals, Report, average_precision, roc_auc};
 
-use super::super::linear_model::Config;
+use super::super::model_card::ModelCard;
 use super::super::{Check, Context, StepError};
 use super::decide::{Decision, Rule};
 use super::predictions::Judged;
@@ -18,7 +18,7 @@ use crate::report::plot::{Bar, BarChart, Choice, Point, Series, SweepChart, Unit
 /// Everything that is known in the end.
 pub struct Outcome {
     /// The model behind the predictions.
-    pub model: Option<Config>,
+    pub model: Option<ModelCard>,
     /// One label a row, or several.
     pub task: Task,
     /// The figures.

@@ -1,4 +1,4 @@
-//! `op = "model"`, `method = "new"`: a model with random weights.
+//! A model with random weights.
 
 use nn::bert::Pretrained;
 use nn::{EncoderConfig, Family, Init, MaskedLm};
@@ -9,14 +9,12 @@ use tensor::{Device, RandomKey};
 use super::super::transformer::folder::carry_tokenizer;
 use super::super::transformer::tokens::Tokens;
 use super::super::words::number;
-use super::super::{Check, Context, InputPort, OutputPort, PortType, Step, StepError, StepKind};
+use super::super::{Check, Context, StepError};
 
-/// Makes a model with random weights, to be trained from scratch: an encoder with the head of a masked language model.
-///
-/// Its vocabulary is that of the tokenizer, which the model's folder holds from then on.
+/// The shape of a new model.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct NewModel {
+pub struct Shape {
     /// The kind of model. The tokenizer must fit: `bert` and `distilbert` come with wordpiece, `roberta` with bpe.
     #[serde(default)]
     architecture: Architecture,
@@ -75,29 +73,12 @@ fn tenth() -> f32 {
     0.1
 }
 
-impl StepKind for NewModel {
-    const OP: &'static str = "model";
-    const METHOD: Option<&'static str> = Some("new");
-    const VERSION: u32 = 1;
-}
-
-impl Step for NewModel {
-    fn inputs(&self) -> Vec<InputPort> {
-        vec![InputPort::one("tokenizer", PortType::Tokenizer)]
-    }
-
-    fn outputs(&self) -> Vec<OutputPort> {
-        vec![OutputPort::new("model", PortType::Model)]
-    }
-
-    fn seeded(&self) -> bool {
-        true
-    }
-
-    fn check(&self, check: &mut Check) {
+impl Shape {
+    /// Says so where sizes do not fit.
+    pub fn check(&self, check: &mut Check) {
         if !self.hidden_size.is_multiple_of(self.heads.max(1)) {
             check.problem(
-                "heads",
+                "model",
                 format!(
                     "hidden_size, {}, is no multiple of {} heads",
                     self.hidden_size, self.heads
@@ -107,7 +88,8 @@ impl Step for NewModel {
         }
     }
 
-    fn run(&self, context: &Context<'_>) -> Result<(), StepError> {
+    /// Makes the model.
+    pub fn make(&self, context: &Context<'_>) -> Result<(), StepError> {
         let source = context.path("tokenizer")?;
         let tokens = Tokens::open(source, None)?;
         let vocabulary = tokens.vocabulary()?;

@@ -45,7 +45,7 @@ impl Method for Joined<Tuning, FineTune> {
     }
 
     fn train(&self, examples: &Examples, context: &Context<'_>) -> Result<(), StepError> {
-        let setup = Setup::read(examples, &self.shared, context)?;
+        let setup = Setup::read(Self::NAME, examples, &self.shared, context)?;
         let options = Options {
             optimisation: self.shared.optimisation(),
             selection: self.shared.selection(),

@@ -8,6 +8,7 @@ use nn::{EncoderConfig, ModelConfig, SequenceClassifier};
 use tensor::{Device, RandomKey};
 use text::{LabelSets, Task};
 
+use super::super::model_card::{TRAINING, Training};
 use super::super::rows::label_sets;
 use super::super::transformer::folder::carry_tokenizer;
 use super::super::transformer::recorder::{self, Recorder};
@@ -54,6 +55,7 @@ pub struct Setup {
 impl Setup {
     /// Reads the rows, the tokenizer and the model's configuration.
     pub fn read(
+        method: &str,
         examples: &Examples,
         tuning: &Tuning,
         context: &Context<'_>,
@@ -67,7 +69,7 @@ impl Setup {
             Task::MultiLabel => Problem::Multi,
             Task::MultiClass => Problem::Single,
         };
-        let training = (
+        let labelled = (
             tokens.of_port(context, "train", examples.text())?,
             targets(&rows.labels, problem)?,
         );
@@ -89,13 +91,21 @@ impl Setup {
                 ))
             }
         };
+        let mut config = with_labels(&config, &labels, problem);
+        let training = Training {
+            method: method.to_owned(),
+            rows: labelled.0.len(),
+        };
+        let training = serde_json::to_value(training)
+            .map_err(|error| StepError::new(format!("describing the training: {error}")))?;
+        config.other.insert(TRAINING.to_owned(), training);
         Ok(Setup {
-            config: with_labels(&config, &labels, problem),
+            config,
             device: context.open_device()?,
             source,
             tokens,
             labels,
-            training,
+            training: labelled,
             validation,
         })
     }

@@ -107,7 +107,7 @@ impl Method for Tuned<Uda> {
     }
 
     fn train(&self, examples: &Examples, context: &Context<'_>) -> Result<(), StepError> {
-        let setup = Setup::read(examples, &self.shared, context)?;
+        let setup = Setup::read(Self::NAME, examples, &self.shared, context)?;
         let texts = setup
             .tokens
             .of_port(context, "unlabeled", examples.text())?;
