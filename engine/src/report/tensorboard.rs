@@ -44,6 +44,14 @@ impl<W: Write> EventWriter<W> {
         self.record(&event.0)
     }
 
+    /// Brings everything to where it is written.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+
     fn record(&mut self, data: &[u8]) -> io::Result<()> {
         let length = (data.len() as u64).to_le_bytes();
         self.to.write_all(&length)?;

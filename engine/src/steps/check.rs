@@ -142,6 +142,13 @@ impl Check {
     }
 }
 
+/// `schema` without the fields of these names.
+pub fn without_fields(schema: &Schema, names: &[&str]) -> SchemaRef {
+    let kept = schema.fields().iter();
+    let kept = kept.filter(|field| !names.contains(&field.name().as_str()));
+    Arc::new(Schema::new(kept.cloned().collect::<Vec<_>>()))
+}
+
 /// `schema` with `more` fields; one of the same name is replaced in place.
 pub fn with_fields(schema: &Schema, more: &[Field]) -> SchemaRef {
     let mut fields: Vec<Field> = schema

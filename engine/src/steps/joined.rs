@@ -31,10 +31,9 @@ where
     B: DeserializeOwned,
 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Joined<A, B>, D::Error> {
-        let (shared, own): (Map<String, Json>, Map<String, Json>) =
-            Map::deserialize(deserializer)?
-                .into_iter()
-                .partition(|(name, _)| A::FIELDS.contains(&name.as_str()));
+        let (shared, own): (Map<String, Json>, Map<String, Json>) = Map::deserialize(deserializer)?
+            .into_iter()
+            .partition(|(name, _)| A::FIELDS.contains(&name.as_str()));
         Ok(Joined {
             shared: A::deserialize(Json::Object(shared)).map_err(D::Error::custom)?,
             own: B::deserialize(Json::Object(own)).map_err(D::Error::custom)?,
@@ -103,7 +102,10 @@ mod tests {
     fn keys_go_to_the_struct_that_knows_them() {
         let joined: Joined<Rows, Own> =
             serde_json::from_value(json!({ "epochs": 3, "text": "body" })).unwrap();
-        assert_eq!((joined.shared.text.as_str(), joined.own.epochs), ("body", 3));
+        assert_eq!(
+            (joined.shared.text.as_str(), joined.own.epochs),
+            ("body", 3)
+        );
         assert_eq!(
             serde_json::to_value(&joined).unwrap(),
             json!({ "text": "body", "epochs": 3 })

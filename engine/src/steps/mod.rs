@@ -3,6 +3,7 @@
 //! A kind is a struct of parameters that implements [`Step`] and [`StepKind`], and one line in [`kinds`]. It is an
 //! adapter: parameters in, a call into a library, artifacts out. Kinds never import each other, nor `plan` or `run`.
 
+mod augment;
 pub mod check;
 mod command;
 mod compare;
@@ -15,6 +16,7 @@ pub mod kind;
 mod linear_model;
 mod load;
 mod map_labels;
+mod model;
 pub mod ordered;
 pub mod port;
 mod predict;
@@ -25,7 +27,10 @@ mod split;
 mod stats;
 #[cfg(test)]
 mod testing;
+mod tokenize;
+mod tokenizer;
 mod train;
+mod transformer;
 mod vectorize;
 mod words;
 
@@ -40,7 +45,9 @@ pub use port::{Arity, InputPort, OutputPort, PortType};
 
 /// Every kind that a pipeline can name.
 pub fn kinds() -> &'static [Kind] {
-    static KINDS: [Kind; 15] = [
+    static KINDS: [Kind; 24] = [
+        Kind::of::<augment::contextual::Contextual>(),
+        Kind::of::<augment::eda::Eda>(),
         Kind::of::<command::Command>(),
         Kind::of::<compare::Compare>(),
         Kind::of::<dedupe::Exact>(),
@@ -48,13 +55,20 @@ pub fn kinds() -> &'static [Kind] {
         Kind::of::<evaluate::Evaluate>(),
         Kind::of::<load::Load>(),
         Kind::of::<map_labels::MapLabels>(),
+        Kind::of::<model::pretrained::Pretrained>(),
+        Kind::of::<model::new::NewModel>(),
         Kind::of::<predict::Predict>(),
         Kind::of::<select::Select>(),
         Kind::of::<slices::Slices>(),
         Kind::of::<split::Split>(),
         Kind::of::<stats::Stats>(),
+        Kind::of::<tokenize::Tokenize>(),
+        Kind::of::<tokenizer::LearnTokenizer>(),
+        Kind::of::<train::Train<train::Tuned<train::fine_tune::FineTune>>>(),
+        Kind::of::<train::Tuned<train::mlm::Mlm>>(),
         Kind::of::<train::Train<train::logistic_regression::LogisticRegression>>(),
         Kind::of::<train::Train<train::naive_bayes::NaiveBayes>>(),
+        Kind::of::<train::Train<train::Tuned<train::uda::Uda>>>(),
         Kind::of::<vectorize::Vectorize>(),
     ];
     &KINDS

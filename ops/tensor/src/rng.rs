@@ -23,6 +23,7 @@ pub struct RandomKey {
 const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
 const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
 const ROUNDS: u32 = 10;
+const LOWER: u64 = 0xffff_ffff;
 
 /// Blocks that are computed side by side.
 pub(crate) const LANES: usize = 16;
@@ -73,26 +74,33 @@ impl RandomKey {
     #[inline(always)]
     pub(crate) fn words(self, block: u64) -> [u32; WORDS] {
         let [low, high] = halves(block);
-        let [c, d] = halves(self.counter);
+        let [c, d] = halves(self.counter).map(u64::from);
         let mut key = halves(self.seed);
-        let [mut x, mut y] = [[0_u32; LANES], [high; LANES]];
+        // Words in the lower halves of lanes of 64 bits, where the vector multiplication of processors wants them; what gets
+        // into the upper halves is never looked at.
+        let [mut x, mut y] = [[0_u64; LANES], [u64::from(high); LANES]];
         let [mut z, mut w] = [[c; LANES], [d; LANES]];
         for (lane, block) in x.iter_mut().enumerate() {
-            *block = low.wrapping_add(lane as u32);
+            *block = u64::from(low.wrapping_add(lane as u32));
         }
         for _ in 0..ROUNDS {
+            let [first, second] = key.map(u64::from);
             for lane in 0..LANES {
-                [x[lane], y[lane], z[lane], w[lane]] =
-                    round([x[lane], y[lane], z[lane], w[lane]], key);
+                let left = (x[lane] & LOWER) * u64::from(MULTIPLIERS[0]);
+                let right = (z[lane] & LOWER) * u64::from(MULTIPLIERS[1]);
+                x[lane] = (right >> 32) ^ y[lane] ^ first;
+                y[lane] = right;
+                z[lane] = (left >> 32) ^ w[lane] ^ second;
+                w[lane] = left;
             }
             key = bump(key);
         }
         let mut words = [0; WORDS];
         for lane in 0..LANES {
-            words[4 * lane] = x[lane];
-            words[4 * lane + 1] = y[lane];
-            words[4 * lane + 2] = z[lane];
-            words[4 * lane + 3] = w[lane];
+            words[4 * lane] = x[lane] as u32;
+            words[4 * lane + 1] = y[lane] as u32;
+            words[4 * lane + 2] = z[lane] as u32;
+            words[4 * lane + 3] = w[lane] as u32;
         }
         words
     }

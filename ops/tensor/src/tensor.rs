@@ -350,6 +350,9 @@ impl Tensor {
     }
 
     pub(crate) fn cast_untracked(&self, dtype: DType) -> Result<Self> {
+        if self.dtype == dtype {
+            return Ok(self.detach());
+        }
         no_grad(|| apply_one(Cast { to: dtype }, &[self]))
     }
 

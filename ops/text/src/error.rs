@@ -10,6 +10,15 @@ pub enum Error {
         doing: &'static str,
     },
 
+    /// A file of WordNet that cannot be read.
+    #[error("WordNet's {}: {why}", path.display())]
+    WordNet {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What is wrong and what to do.
+        why: String,
+    },
+
     /// A parameter is outside its range.
     #[error("parameter `{name}` is {value}; it must be {rule}")]
     Parameter {

@@ -14,6 +14,7 @@
 //! | [`vectorize`] | counts and tf-idf with scikit-learn's semantics |
 //! | [`naive_bayes`], [`logistic_regression`] | baselines; both yield a [`LinearModel`] |
 //! | [`metrics`] | the classification report, ranking scores, sweeps, bootstrap intervals |
+//! | [`augment`] | new texts by changing a few words |
 //! | [`tokens`] | texts into the tokens of a pretrained model |
 //! | [`stats`] | label counts, words a text, quantiles, histograms |
 
@@ -27,6 +28,7 @@ mod sparse;
 mod unicode;
 mod workers;
 
+pub mod augment;
 pub mod dedupe;
 pub mod logistic_regression;
 pub mod metrics;

@@ -56,6 +56,16 @@ impl Shared for Examples {
 }
 
 impl Examples {
+    /// The column of texts.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The column of labels.
+    pub fn labels(&self) -> &str {
+        &self.labels
+    }
+
     /// Checks the columns.
     pub fn check(&self, check: &mut Check) {
         check.require("text", "train", &self.text, ColumnType::Text);

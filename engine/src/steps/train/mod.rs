@@ -7,19 +7,28 @@
 //! |---|---|
 //! | `naive_bayes` | `method = "naive_bayes"` |
 //! | `logistic_regression` | `method = "logistic_regression"` |
+//! | `fine_tune` | `method = "fine_tune"` |
+//! | `uda` | `method = "uda"` |
+//! | `mlm` | `method = "mlm"` |
+//! | `labelled` | what methods share that train a transformer on labelled rows |
 //! | `examples` | the labelled rows: their parameters, and how they are read |
 //! | `linear` | what methods share that learn weights of a vectorizer's features |
 
 mod examples;
+pub mod fine_tune;
+mod labelled;
 mod linear;
 pub mod logistic_regression;
+pub mod mlm;
 pub mod naive_bayes;
+pub mod uda;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::joined::Joined;
+use super::transformer::tuning::Tuning;
 use super::{
     Check, Context, InputPort, OutputPort, PortType, Resources, Step, StepError, StepKind,
 };
@@ -56,6 +65,9 @@ pub trait Method: DeserializeOwned + Serialize + JsonSchema + Send + Sync + 'sta
     /// Learns from the rows and writes the model's folder.
     fn train(&self, examples: &Examples, context: &Context<'_>) -> Result<(), StepError>;
 }
+
+/// A method that trains a transformer, with how long and how fast.
+pub type Tuned<M> = Joined<Tuning, M>;
 
 /// A method with the rows that it learns from.
 pub type Train<M> = Joined<Examples, M>;

@@ -78,9 +78,8 @@ impl SelfAttention {
                 shapes: vec![hidden.shape().clone()],
             });
         };
-        let weight = forward.cast(self.projection.weight.tensor())?;
-        let bias = forward.cast(self.projection.bias.tensor())?;
-        let projected = hidden.linear(&weight, Some(&bias), Activation::None)?;
+        let Projection { weight, bias } = &self.projection;
+        let projected = forward.linear(hidden, weight.tensor(), bias.tensor(), Activation::None)?;
         let projected = projected.reshape([tokens, 3, self.heads, size / self.heads])?;
         let dropout = forward.key().map(|key| AttentionDropout {
             probability: self.dropout,

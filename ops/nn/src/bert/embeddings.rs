@@ -69,12 +69,8 @@ impl BertEmbeddings {
             texts.positions(),
             forward,
         )?;
-        let sum = typed.add(&positions)?;
-        dropout(
-            &self.layer_norm.forward(&sum, forward)?,
-            self.dropout,
-            forward,
-        )
+        let embedded = (self.layer_norm).forward_sum(&typed, &positions, 0.0, forward)?;
+        dropout(&embedded, self.dropout, forward)
     }
 
     /// The table of words, `[vocab_size, hidden]`.

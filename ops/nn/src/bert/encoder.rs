@@ -3,7 +3,7 @@
 use tensor::{Activation, Offsets, Result, Tensor, checkpoint};
 
 use super::{BertConfig, SelfAttention};
-use crate::layers::{LayerNorm, Linear, dropout};
+use crate::layers::{LayerNorm, Linear};
 use crate::module::{module, named_parameters};
 use crate::{Forward, Init};
 
@@ -27,8 +27,8 @@ impl Output {
     }
 
     fn forward(&self, x: &Tensor, residual: &Tensor, forward: Forward) -> Result<Tensor> {
-        let x = dropout(&self.dense.forward(x, forward)?, self.dropout, forward)?;
-        self.layer_norm.forward(&x.add(residual)?, forward)
+        let x = self.dense.forward(x, forward)?;
+        (self.layer_norm).forward_sum(&x, residual, self.dropout, forward)
     }
 }
 

@@ -39,4 +39,23 @@ impl LayerNorm {
         );
         x.layer_norm(&weight, &bias, self.epsilon)
     }
+
+    /// The same of `dropout(x) + residual`, in one pass; see [`dropout`](super::dropout()).
+    ///
+    /// # Errors
+    /// Those of [`Tensor::add_layer_norm`].
+    pub fn forward_sum(
+        &self,
+        x: &Tensor,
+        residual: &Tensor,
+        probability: f32,
+        forward: Forward,
+    ) -> Result<Tensor> {
+        let (weight, bias) = (
+            forward.cast(self.weight.tensor())?,
+            forward.cast(self.bias.tensor())?,
+        );
+        let dropout = forward.key().map(|key| (probability, key));
+        x.add_layer_norm(residual, dropout, &weight, &bias, self.epsilon)
+    }
 }

@@ -2,18 +2,26 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io;
+use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytemuck::{Pod, Zeroable};
 
+use super::arena::{Arena, Place, rounded};
 use crate::MemoryUse;
 
-/// A cache line: what buffers are made of, so that they are aligned for the widest vectors.
+/// A cache line: what small buffers are made of, so that they are aligned for the widest vectors.
 #[derive(Clone, Copy, Zeroable, Pod)]
 #[repr(C, align(64))]
 struct Line([u8; 64]);
 
-/// Freed buffers by size.
+/// Buffers of up to so many bytes are pieces of their own, which would only stand between ranges of an arena.
+const SMALL: usize = 32 << 10;
+/// Blocks without use are kept until they are so many bytes more than a quarter of what was once in use together.
+const SLACK: usize = 128 << 20;
+
+/// Freed memory.
 #[derive(Debug, Default)]
 pub struct Pool {
     state: Mutex<State>,
@@ -21,6 +29,8 @@ pub struct Pool {
 
 #[derive(Default)]
 struct State {
+    arena: Arena,
+    /// Small buffers by size.
     free: BTreeMap<usize, Vec<Vec<Line>>>,
     memory: MemoryUse,
 }
@@ -33,12 +43,25 @@ impl fmt::Debug for State {
 
 /// Memory of a tensor, aligned to 64 bytes. Its contents are undefined at first; it goes back to the pool when dropped.
 pub struct Buffer {
-    lines: Vec<Line>,
+    start: NonNull<u8>,
     bytes: usize,
+    /// What is set aside for it.
+    size: usize,
+    home: Home,
     pool: Arc<Pool>,
 }
 
-/// Sizes are rounded up to one of eight steps between powers of two, so that texts of many lengths share buffers.
+enum Home {
+    Piece(Vec<Line>),
+    Arena(Place),
+}
+
+// SAFETY: a buffer has its memory to itself.
+unsafe impl Send for Buffer {}
+// SAFETY: it is written to only through a mutable reference.
+unsafe impl Sync for Buffer {}
+
+/// Small sizes are rounded up to one of eight steps between powers of two, so that texts of many lengths share buffers.
 fn size_class(bytes: usize) -> usize {
     let lines = bytes.div_ceil(size_of::<Line>());
     if lines <= 8 {
@@ -50,29 +73,47 @@ fn size_class(bytes: usize) -> usize {
 
 impl Pool {
     /// A buffer of at least `bytes` bytes.
-    pub(crate) fn take(self: &Arc<Self>, bytes: usize) -> Buffer {
-        let lines = size_class(bytes);
+    ///
+    /// # Errors
+    /// If the system has no more memory.
+    pub(crate) fn take(self: &Arc<Self>, bytes: usize) -> io::Result<Buffer> {
         let mut state = self.state();
-        let reused = state.free.get_mut(&lines).and_then(Vec::pop);
-        let size = lines * size_of::<Line>();
-        if reused.is_some() {
-            state.memory.pooled -= size;
-        }
+        let (start, size, home) = match bytes <= SMALL {
+            true => {
+                let lines = size_class(bytes);
+                let size = lines * size_of::<Line>();
+                let reused = state.free.get_mut(&lines).and_then(Vec::pop);
+                if reused.is_some() {
+                    state.memory.pooled -= size;
+                }
+                let mut piece = reused.unwrap_or_else(|| vec![Line::zeroed(); lines]);
+                let start = NonNull::from(&mut piece[..]).cast();
+                (start, size, Home::Piece(piece))
+            }
+            false => {
+                let size = rounded(bytes);
+                let held = state.arena.held();
+                let (start, place) = state.arena.take(size)?;
+                let grown = state.arena.held() - held;
+                state.memory.pooled = state.memory.pooled + grown - size;
+                (start, size, Home::Arena(place))
+            }
+        };
         state.memory.live += size;
         state.memory.peak = state.memory.peak.max(state.memory.live);
         drop(state);
-        Buffer {
-            lines: reused.unwrap_or_else(|| vec![Line::zeroed(); lines]),
+        Ok(Buffer {
+            start,
             bytes,
+            size,
+            home,
             pool: Arc::clone(self),
-        }
+        })
     }
 
     /// Gives what is free back to the system.
     pub fn trim(&self) {
-        let mut state = self.state();
-        state.free.clear();
-        state.memory.pooled = 0;
+        self.state().trim();
     }
 
     /// What tensors hold now, what is free for them, and the most that they ever held.
@@ -91,26 +132,44 @@ impl Pool {
     }
 }
 
+impl State {
+    fn trim(&mut self) {
+        let pieces = self.free.iter();
+        let small: usize = pieces
+            .map(|(lines, pieces)| lines * size_of::<Line>() * pieces.len())
+            .sum();
+        self.free.clear();
+        let held = self.arena.held();
+        self.arena.trim();
+        self.memory.pooled -= small + held - self.arena.held();
+    }
+}
+
 impl Buffer {
     pub(crate) fn bytes(&self) -> &[u8] {
-        &bytemuck::cast_slice(&self.lines)[..self.bytes]
+        // SAFETY: so many bytes are this buffer's, and were zeros when they came from the system.
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.bytes) }
     }
 
     pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
-        &mut bytemuck::cast_slice_mut(&mut self.lines)[..self.bytes]
+        // SAFETY: as above, and nobody else has them.
+        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.bytes) }
     }
 }
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        let lines = std::mem::take(&mut self.lines);
-        let size = lines.len() * size_of::<Line>();
+        let home = std::mem::replace(&mut self.home, Home::Piece(Vec::new()));
         let mut state = self.pool.state();
-        state.memory.live -= size;
-        // What lies unused never exceeds what was once in use together.
-        if size > 0 && state.memory.live + state.memory.pooled + size <= state.memory.peak {
-            state.memory.pooled += size;
-            state.free.entry(lines.len()).or_default().push(lines);
+        state.memory.live -= self.size;
+        state.memory.pooled += self.size;
+        match home {
+            Home::Arena(place) => state.arena.give(place, self.size),
+            Home::Piece(piece) => state.free.entry(piece.len()).or_default().push(piece),
+        }
+        let MemoryUse { live, pooled, peak } = state.memory;
+        if live + pooled > peak + peak / 4 + SLACK {
+            state.trim();
         }
     }
 }
@@ -126,14 +185,37 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_freed_buffer_serves_the_next_tensor_of_its_size() {
+    fn a_freed_buffer_serves_the_next_tensor_of_its_size() -> io::Result<()> {
         let pool = Arc::new(Pool::default());
-        let first = pool.take(1000);
-        let place = first.bytes().as_ptr();
-        drop(first);
-        assert_eq!(pool.memory().pooled, 1024);
-        assert_eq!(pool.take(1010).bytes().as_ptr(), place);
-        assert_eq!(pool.memory().peak, 1024);
+        for (bytes, less, size) in [(1000, 1010, 1024), (1 << 20, (1 << 20) - 100, 1 << 20)] {
+            let first = pool.take(bytes)?;
+            let place = first.bytes().as_ptr();
+            let before = pool.memory();
+            drop(first);
+            assert_eq!(pool.memory().pooled, before.pooled + size);
+            assert_eq!(pool.take(less)?.bytes().as_ptr(), place);
+        }
+        assert_eq!(pool.memory().live, 0);
+        assert_eq!(pool.memory().peak, 1 << 20);
+        pool.trim();
+        assert_eq!(pool.memory().pooled, 0);
+        Ok(())
+    }
+
+    #[test]
+    fn buffers_are_aligned_to_cache_lines_and_writable_to_their_end() -> io::Result<()> {
+        let pool = Arc::new(Pool::default());
+        let mut kept = Vec::new();
+        for bytes in [0, 1, 100, SMALL, SMALL + 1, 5_000_000, 100_000_000] {
+            let mut buffer = pool.take(bytes)?;
+            assert_eq!(buffer.bytes().as_ptr().addr() % 64, 0);
+            assert_eq!(buffer.bytes().len(), bytes);
+            if let Some(last) = buffer.bytes_mut().last_mut() {
+                *last = 1;
+            }
+            kept.push(buffer);
+        }
+        Ok(())
     }
 
     #[test]

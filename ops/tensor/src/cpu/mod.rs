@@ -1,5 +1,6 @@
 //! The native device: [`Cpu`], its threads, its memory and its kernels.
 
+mod arena;
 pub(crate) mod attention;
 mod buffer;
 pub(crate) mod convolution;
@@ -67,14 +68,15 @@ impl Cpu {
 
     pub(crate) fn allocate(&self, bytes: usize) -> Result<Buffer> {
         let live = self.pool.memory().live;
+        let full = || TensorError::OutOfMemory {
+            device: "cpu".to_owned(),
+            asked: bytes,
+            live,
+            limit: self.memory,
+        };
         if bytes > self.memory.saturating_sub(live) {
-            return Err(TensorError::OutOfMemory {
-                device: "cpu".to_owned(),
-                asked: bytes,
-                live,
-                limit: self.memory,
-            });
+            return Err(full());
         }
-        Ok(self.pool.take(bytes))
+        self.pool.take(bytes).map_err(|_| full())
     }
 }

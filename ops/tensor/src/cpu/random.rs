@@ -6,6 +6,7 @@
 use super::simd::{self, Isa};
 use super::{Cpu, math};
 use crate::RandomKey;
+use crate::ops::dropout::Dropout;
 use crate::rng::{LANES, WORDS, unit};
 
 /// Elements that one task handles, a multiple of [`WORDS`].
@@ -65,6 +66,29 @@ simd::kernel! {
             for ((to, &x), word) in rest.iter_mut().zip(rest_input).zip(words) {
                 *to = if word < threshold { 0.0 } else { x * scale };
             }
+        }
+    }
+}
+
+simd::kernel! {
+    /// `sum = input dropped + residual`, where the input's first element has number `first`, a multiple of [`WORDS`].
+    pub(super) fn dropout_and_add<I>(input: &[f32], residual: &[f32], sum: &mut [f32], dropout: Dropout, first: usize) {
+        let Dropout { key, threshold, scale } = dropout;
+        let add = |sum: &mut [f32], input: &[f32], residual: &[f32], words: [u32; WORDS]| {
+            for (((to, &x), &residual), word) in sum.iter_mut().zip(input).zip(residual).zip(words) {
+                *to = if word < threshold { residual } else { x * scale + residual };
+            }
+        };
+        let (wholes, rest) = sum.as_chunks_mut::<WORDS>();
+        let (whole_inputs, rest_input) = input.as_chunks::<WORDS>();
+        let (whole_residuals, rest_residual) = residual.as_chunks::<WORDS>();
+        let mut block = (first / 4) as u64;
+        for ((sum, input), residual) in wholes.iter_mut().zip(whole_inputs).zip(whole_residuals) {
+            add(sum, input, residual, key.words(block));
+            block += LANES as u64;
+        }
+        if !rest.is_empty() {
+            add(rest, rest_input, rest_residual, key.words(block));
         }
     }
 }

@@ -10,8 +10,8 @@ const LANES: usize = 16;
 const BLOCK: usize = 1024;
 /// Elements of a long row that one task reduces.
 const PIECE: usize = 1 << 15;
-/// Columns that one task reduces.
-const TILE: usize = 128;
+/// Columns that are reduced together: their results stay in the nearest cache.
+const TILE: usize = 1024;
 
 /// Reduces the middle of `[outer, count, inner]`.
 pub(crate) fn reduce(
@@ -98,7 +98,7 @@ fn partial<I: Isa>(kind: Reduce, row: &[f32]) -> Partial {
         Reduce::LogSumExp => {
             extreme = max_of(row);
             let shift = if extreme.is_finite() { extreme } else { 0.0 };
-            sum = sum_of(row, |x| math::exp::<I>(x - shift));
+            sum = sum_of(row, |x| math::exp_of_negative::<I>(x - shift));
         }
     }
     Partial { sum, extreme }
@@ -182,18 +182,35 @@ fn min_of(row: &[f32]) -> f32 {
 
 #[inline(always)]
 fn extreme_of(row: &[f32], pick: impl Fn(f32, f32) -> f32) -> f32 {
-    let mut lanes = [row[0]; LANES];
-    let (whole, rest) = row.as_chunks::<LANES>();
-    for chunk in whole {
+    let step = |lanes: &mut [f32; LANES], chunk: &[f32]| {
         for (lane, &x) in lanes.iter_mut().zip(chunk) {
             *lane = pick(x, *lane);
         }
+    };
+    // Several vectors of lanes, since one comparison would wait for the other.
+    let [mut a, mut b, mut c, mut d] = [[row[0]; LANES]; 4];
+    let (groups, rest) = row.as_chunks::<{ 4 * LANES }>();
+    for group in groups {
+        step(&mut a, &group[..LANES]);
+        step(&mut b, &group[LANES..2 * LANES]);
+        step(&mut c, &group[2 * LANES..3 * LANES]);
+        step(&mut d, &group[3 * LANES..]);
     }
-    for (lane, &x) in lanes.iter_mut().zip(rest) {
-        *lane = pick(x, *lane);
+    let (wholes, rest) = rest.as_chunks::<LANES>();
+    for whole in wholes {
+        step(&mut a, whole);
     }
-    lanes.into_iter().reduce(pick).unwrap_or(f32::NAN)
+    step(&mut b, rest);
+    let both: [f32; LANES] = std::array::from_fn(|i| pick(pick(a[i], b[i]), pick(c[i], d[i])));
+    let eight: [f32; 8] = std::array::from_fn(|i| pick(both[i], both[i + 8]));
+    let four: [f32; 4] = std::array::from_fn(|i| pick(eight[i], eight[i + 4]));
+    pick(pick(four[0], four[2]), pick(four[1], four[3]))
 }
+
+/// Rows that are summed in single precision before their sums are added to the totals.
+const ROW_BLOCK: usize = 64;
+/// Elements that one task reduces to a row: they stay in the cache for a second look.
+const ROWS_PIECE: usize = 1 << 16;
 
 fn reduce_columns(
     cpu: &Cpu,
@@ -203,55 +220,89 @@ fn reduce_columns(
     count: usize,
     inner: usize,
 ) {
-    let matrices = input.chunks_exact(count * inner);
-    let tiles = output
-        .chunks_mut(inner)
-        .zip(matrices)
-        .flat_map(|(results, matrix)| {
-            let tiles = results.chunks_mut(TILE).enumerate();
-            tiles.map(move |(tile, results)| (results, matrix, tile * TILE))
-        });
-    cpu.threads()
-        .each(tiles.collect(), |(results, matrix, first)| {
-            tile_of_columns(kind, matrix, results, first, inner);
-        });
+    let rows = (ROWS_PIECE / inner.max(1)).next_multiple_of(ROW_BLOCK);
+    let pieces = count.div_ceil(rows.max(ROW_BLOCK));
+    let outer = output.len() / inner.max(1);
+    // Tasks read whole rows, as these lie in memory; what they find is put together in order.
+    let width = if kind == Reduce::LogSumExp { 2 } else { 1 } * inner;
+    let mut parts = vec![0.0_f32; outer * pieces * width];
+    let tasks = parts.chunks_exact_mut(width.max(1)).enumerate();
+    cpu.threads().each(tasks.collect(), |(task, part)| {
+        let (matrix, piece) = (task / pieces, task % pieces);
+        let matrix = &input[matrix * count * inner..][..count * inner];
+        let end = ((piece + 1) * rows * inner).min(matrix.len());
+        columns_of_rows(kind, &matrix[piece * rows * inner..end], part, inner);
+    });
+    let parts = parts.chunks_exact((pieces * width).max(1));
+    for (results, parts) in output.chunks_exact_mut(inner.max(1)).zip(parts) {
+        join_columns(kind, parts, results, count);
+    }
 }
 
 simd::kernel! {
-    fn tile_of_columns<I>(kind: Reduce, matrix: &[f32], results: &mut [f32], first: usize, inner: usize) {
-        let width = results.len();
-        let count = matrix.len() / inner;
-        let rows = matrix.chunks_exact(inner).map(|row| &row[first..first + width]);
-        match kind {
-            Reduce::Sum => column_sums(rows, results, |x, _| x),
-            Reduce::Mean => {
-                column_sums(rows, results, |x, _| x);
-                results.iter_mut().for_each(|sum| *sum /= count as f32);
-            }
-            Reduce::Norm => {
-                column_sums(rows, results, |x, _| x * x);
-                results.iter_mut().for_each(|sum| *sum = sum.sqrt());
-            }
-            Reduce::Max => column_extremes(rows, results, larger),
-            Reduce::Min => column_extremes(rows, results, smaller),
-            Reduce::LogSumExp => {
-                column_extremes(rows.clone(), results, larger);
-                let mut top = [0.0_f32; TILE];
-                for (top, &extreme) in top.iter_mut().zip(&*results) {
-                    *top = if extreme.is_finite() { extreme } else { 0.0 };
-                }
-                let mut sums = [0.0_f32; TILE];
-                column_sums(rows, &mut sums[..width], |x, column| math::exp::<I>(x - top[column]));
-                for ((result, sum), top) in results.iter_mut().zip(sums).zip(top) {
-                    *result = sum.ln() + top;
+    /// Reduces each column of some rows; for log-sum-exp the largest elements come first, then the sums of exponentials.
+    fn columns_of_rows<I>(kind: Reduce, rows: &[f32], part: &mut [f32], inner: usize) {
+        let (part, sums) = part.split_at_mut(inner);
+        for first in (0..inner).step_by(TILE) {
+            let width = TILE.min(inner - first);
+            let part = &mut part[first..first + width];
+            let rows = rows.chunks_exact(inner).map(|row| &row[first..first + width]);
+            match kind {
+                Reduce::Sum | Reduce::Mean => column_sums(rows, part, |x, _| x),
+                Reduce::Norm => column_sums(rows, part, |x, _| x * x),
+                Reduce::Max => column_extremes(rows, part, larger),
+                Reduce::Min => column_extremes(rows, part, smaller),
+                Reduce::LogSumExp => {
+                    column_extremes(rows.clone(), part, larger);
+                    let shift = |top: f32| if top.is_finite() { top } else { 0.0 };
+                    let term = |x: f32, top: f32| math::exp_of_negative::<I>(x - shift(top));
+                    let sums = &mut sums[first..first + width];
+                    column_sums(rows, sums, |x, column| term(x, part[column]));
                 }
             }
         }
     }
 }
 
-/// Rows that are summed in single precision before their sums are added to the totals.
-const ROW_BLOCK: usize = 64;
+simd::kernel! {
+    fn join_columns<I>(kind: Reduce, parts: &[f32], results: &mut [f32], count: usize) {
+        let inner = results.len();
+        let rows = parts.chunks_exact(inner);
+        let add = |results: &mut [f32]| {
+            results.fill(0.0);
+            for row in rows.clone() {
+                results.iter_mut().zip(row).for_each(|(sum, x)| *sum += x);
+            }
+        };
+        match kind {
+            Reduce::Sum => add(results),
+            Reduce::Mean => {
+                add(results);
+                results.iter_mut().for_each(|sum| *sum /= count as f32);
+            }
+            Reduce::Norm => {
+                add(results);
+                results.iter_mut().for_each(|sum| *sum = sum.sqrt());
+            }
+            Reduce::Max => column_extremes(rows, results, larger),
+            Reduce::Min => column_extremes(rows, results, smaller),
+            Reduce::LogSumExp => {
+                column_extremes(rows.step_by(2), results, larger);
+                for (column, result) in results.iter_mut().enumerate() {
+                    if !result.is_finite() {
+                        continue;
+                    }
+                    let pairs = parts.chunks_exact(2 * inner).map(|pair| (pair[column], pair[inner + column]));
+                    let terms = pairs.map(|(top, sum)| match top.is_finite() {
+                        true => f64::from(sum) * f64::from(top - *result).exp(),
+                        false => 0.0,
+                    });
+                    *result = (terms.sum::<f64>().ln() + f64::from(*result)) as f32;
+                }
+            }
+        }
+    }
+}
 
 #[inline(always)]
 fn column_sums<'a>(

@@ -2,7 +2,9 @@
 
 use super::reduce::{max_of, sum_of};
 use super::simd::{self, Isa};
-use super::{Cpu, math};
+use super::{Cpu, math, random, scratch};
+use crate::ops::dropout::Dropout;
+use crate::rng::WORDS;
 
 /// Elements that one task handles.
 const TASK: usize = 1 << 14;
@@ -40,7 +42,7 @@ simd::kernel! {
 fn softmax_row<I: Isa>(row: &[f32], result: &mut [f32], logarithm: bool) {
     let top = max_of(row);
     if logarithm {
-        let sum = sum_of(row, |x| math::exp::<I>(x - top)).ln() as f32;
+        let sum = sum_of(row, |x| math::exp_of_negative::<I>(x - top)).ln() as f32;
         for (to, &x) in result.iter_mut().zip(row) {
             *to = x - top - sum;
         }
@@ -130,6 +132,72 @@ simd::kernel! {
             for (((to, &x), &weight), &bias) in to.iter_mut().zip(x).zip(weight).zip(bias) {
                 *to = (x - mean) * scale * weight + bias;
             }
+        }
+    }
+}
+
+/// What [`add_layer_norm`] writes.
+pub(crate) struct Normalised<'a> {
+    pub result: &'a mut [f32],
+    /// As those of [`layer_norm`].
+    pub statistics: &'a mut [f32],
+    /// What was normalised, where somebody needs it.
+    pub sum: Option<&'a mut [f32]>,
+}
+
+/// [`layer_norm`] of `x + residual`, where elements of `x` are dropped before.
+pub(crate) fn add_layer_norm(
+    cpu: &Cpu,
+    [x, residual, weight, bias]: [&[f32]; 4],
+    dropout: Option<Dropout>,
+    to: Normalised<'_>,
+    epsilon: f32,
+) {
+    let hidden = weight.len();
+    if to.result.is_empty() {
+        return;
+    }
+    // Whole batches of random words, so that each task begins with one.
+    let mut step = 1;
+    while !(step * hidden).is_multiple_of(WORDS) {
+        step *= 2;
+    }
+    let rows = rows_per_task(hidden).next_multiple_of(step);
+    let chunk = rows * hidden;
+    let tasks = to.result.len().div_ceil(chunk);
+    let sums: Vec<Option<&mut [f32]>> = match to.sum {
+        Some(sum) => sum.chunks_mut(chunk).map(Some).collect(),
+        None => (0..tasks).map(|_| None).collect(),
+    };
+    let tasks = (to.result.chunks_mut(chunk))
+        .zip(to.statistics.chunks_mut(rows * 2))
+        .zip(sums)
+        .enumerate();
+    cpu.threads()
+        .each(tasks.collect(), |(task, ((result, statistics), sum))| {
+            let first = task * chunk;
+            let [x, residual] = [x, residual].map(|all| &all[first..first + result.len()]);
+            let mut normalise = |sum: &mut [f32]| {
+                match dropout {
+                    Some(dropout) => random::dropout_and_add(x, residual, sum, dropout, first),
+                    None => add(x, residual, sum),
+                }
+                layer_norm_rows(sum, weight, bias, result, statistics, epsilon);
+            };
+            match sum {
+                Some(sum) => normalise(sum),
+                None => scratch::with([x.len()], |[start]| {
+                    // SAFETY: the memory is this task's alone, and was set when it came from the system.
+                    normalise(unsafe { std::slice::from_raw_parts_mut(start, x.len()) });
+                }),
+            }
+        });
+}
+
+simd::kernel! {
+    fn add<I>(a: &[f32], b: &[f32], sum: &mut [f32]) {
+        for ((sum, a), b) in sum.iter_mut().zip(a).zip(b) {
+            *sum = a + b;
         }
     }
 }

@@ -13,10 +13,32 @@ use crate::{RandomKey, Result, Tensor, TensorError};
 /// The mask is drawn anew in the backward pass, which is this op again.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Dropout {
-    key: RandomKey,
+    pub key: RandomKey,
     /// Elements whose random word is below are dropped.
-    threshold: u32,
-    scale: f32,
+    pub threshold: u32,
+    pub scale: f32,
+}
+
+impl Dropout {
+    /// With probability `p`, for the op that is called `op`; none if nothing is dropped.
+    pub fn new(op: &'static str, p: f32, key: RandomKey) -> Result<Option<Self>> {
+        if !(0.0..=1.0).contains(&p) {
+            return Err(TensorError::Argument {
+                op,
+                reason: format!("{p} is no probability; it must be from 0 to 1"),
+            });
+        }
+        let (threshold, scale) = match threshold(p) {
+            Some(threshold) => (threshold, 1.0 / (1.0 - p)),
+            None => (u32::MAX, 0.0),
+        };
+        let op = Self {
+            key,
+            threshold,
+            scale,
+        };
+        Ok((p > 0.0).then_some(op))
+    }
 }
 
 const KERNEL: Kernel = Kernel {
@@ -72,25 +94,10 @@ impl Tensor {
     /// # Errors
     /// [`TensorError::Argument`] unless `p` is from 0 to 1; [`TensorError::DType`] for integers and masks.
     pub fn dropout(&self, p: f32, key: RandomKey) -> Result<Self> {
-        if !(0.0..=1.0).contains(&p) {
-            return Err(TensorError::Argument {
-                op: "dropout",
-                reason: format!("{p} is no probability; it must be from 0 to 1"),
-            });
+        match Dropout::new("dropout", p, key)? {
+            Some(op) => apply_one(op, &[self]),
+            None => Ok(self.clone()),
         }
-        if p == 0.0 {
-            return Ok(self.clone());
-        }
-        let (threshold, scale) = match threshold(p) {
-            Some(threshold) => (threshold, 1.0 / (1.0 - p)),
-            None => (u32::MAX, 0.0),
-        };
-        let op = Dropout {
-            key,
-            threshold,
-            scale,
-        };
-        apply_one(op, &[self])
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) struct LayerNorm {
 /// Inputs: `x`, `weight`, the rows' statistics and the upstream gradient. Outputs: the gradients of `x`, `weight` and
 /// `bias`.
 #[derive(Debug)]
-struct LayerNormGradient;
+pub(super) struct LayerNormGradient;
 
 const FORWARD: Kernel = Kernel {
     label: "layer norm",

@@ -16,6 +16,7 @@ macro_rules! rooms {
 }
 
 rooms! {
+    add_layer_norm,
     arg,
     attention,
     bce_with_logits,
@@ -27,6 +28,7 @@ rooms! {
     conv2d,
     copy,
     cross_entropy,
+    dense,
     dropout,
     embedding,
     gather,

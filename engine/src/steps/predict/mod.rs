@@ -1,15 +1,21 @@
 //! `op = "predict"`: a model's labels for the texts of a table.
+//!
+//! - `linear`: the scores of a model over a vectorizer's features
+//! - `transformer`: the scores of a fine-tuned transformer
+
+mod linear;
+mod transformer;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use table::columns;
-use text::{LabelSets, Task};
+use text::{LabelSets, Scores, Task};
 
-use super::linear_model::{self, SavedModel};
-use super::rows::texts;
+use super::transformer::folder::{ModelKind, kind_of};
 use super::words::{number, rows};
 use super::{
-    Check, ColumnType, Context, InputPort, OutputPort, PortType, Step, StepError, StepKind,
+    Check, ColumnType, Context, InputPort, OutputPort, PortType, Resources, Step, StepError,
+    StepKind,
 };
 
 /// Predicts the labels of texts.
@@ -23,7 +29,7 @@ pub struct Predict {
     /// The column of texts; a null is an empty text.
     #[serde(default = "text_column")]
     text: String,
-    /// Predicts every label whose probability is above it; for models of several labels a row. Default: 0.5.
+    /// Predicts every label whose probability is above it; for models of several labels a row. Default: 0.5, or what training found.
     #[serde(default)]
     #[schemars(range(min = 0, max = 1))]
     threshold: Option<f64>,
@@ -31,6 +37,20 @@ pub struct Predict {
     #[serde(default)]
     #[schemars(range(min = 1))]
     top_k: Option<usize>,
+}
+
+/// What a model says of the rows of a table.
+struct Scored {
+    /// The labels that it knows.
+    labels: Vec<String>,
+    /// Whether a row carries one label or several.
+    task: Task,
+    /// The probability of each label, `[rows, labels]`.
+    probabilities: Scores,
+    /// What ranks labels, where probabilities are rounded; the probabilities without.
+    ranks: Option<Scores>,
+    /// From which probability on a row has a label.
+    thresholds: Vec<f64>,
 }
 
 fn text_column() -> String {
@@ -65,20 +85,25 @@ impl Step for Predict {
         }
     }
 
-    fn run(&self, context: &Context<'_>) -> Result<(), StepError> {
-        let saved = linear_model::load(context.path("model")?)?;
-        let table = context.table("table")?;
-        let column = table.text_column(&self.text)?;
-        let workers = context.workers();
-        let x = saved.vectorizer.transform(&texts(&column), &workers)?;
-        context.check()?;
-        let scores = saved.model.predict_proba(&x, &workers)?;
-        let predicted = self.decide(&saved, &x, &scores, context)?;
+    fn resources(&self) -> Resources {
+        Resources::of_tensors()
+    }
 
+    fn run(&self, context: &Context<'_>) -> Result<(), StepError> {
+        let folder = context.path("model")?;
+        let table = context.table("table")?;
+        let scored = match kind_of(folder)? {
+            ModelKind::Linear => linear::score(folder, &table, &self.text, context)?,
+            ModelKind::Transformer => transformer::score(folder, &self.text, context)?,
+            ModelKind::Neighbours => return Err(StepError::new("not yet")),
+        };
+        context.check()?;
+        let predicted = self.decide(&scored)?;
         let names = (0..predicted.rows()).map(|row| predicted.names(row));
         let mut predictions = table.with_column("predicted", columns::string_lists(names))?;
-        for (label, name) in saved.model.vocabulary.iter().enumerate() {
-            let values = (0..scores.rows()).map(|row| scores.row(row)[label]);
+        for (label, name) in scored.labels.iter().enumerate() {
+            let rows = 0..scored.probabilities.rows();
+            let values = rows.map(|row| scored.probabilities.row(row)[label]);
             predictions =
                 predictions.with_column(&format!("score.{name}"), columns::floats(values))?;
         }
@@ -93,28 +118,21 @@ impl Step for Predict {
 }
 
 impl Predict {
-    fn decide(
-        &self,
-        saved: &SavedModel,
-        x: &text::CsrMatrix,
-        scores: &text::Scores,
-        context: &Context<'_>,
-    ) -> Result<LabelSets, StepError> {
-        let labels = &saved.model.vocabulary;
-        // Decision values rank labels that round to the same probability.
-        let ranked = |k| -> Result<LabelSets, StepError> {
-            let values = saved.model.decision_function(x, &context.workers())?;
-            Ok(values.top_k(k, labels)?)
-        };
-        match (saved.config.task, self.threshold, self.top_k) {
-            (Task::MultiClass, None, None) => ranked(1),
+    fn decide(&self, scored: &Scored) -> Result<LabelSets, StepError> {
+        let labels = &scored.labels;
+        let ranks = scored.ranks.as_ref().unwrap_or(&scored.probabilities);
+        match (scored.task, self.threshold, self.top_k) {
+            (Task::MultiClass, None, None) => Ok(ranks.top_k(1, labels)?),
             (Task::MultiClass, ..) => Err(StepError::new(
                 "the model predicts exactly one label a row, so neither `threshold` nor `top_k` has a meaning",
             )
             .help("leave both out, or train with task = \"multi_label\"")),
-            (Task::MultiLabel, _, Some(k)) => ranked(k),
-            (Task::MultiLabel, threshold, None) => {
-                Ok(scores.above(&vec![threshold.unwrap_or(0.5); labels.len()], labels)?)
+            (Task::MultiLabel, _, Some(k)) => Ok(ranks.top_k(k, labels)?),
+            (Task::MultiLabel, Some(threshold), None) => {
+                Ok(scored.probabilities.above(&vec![threshold; labels.len()], labels)?)
+            }
+            (Task::MultiLabel, None, None) => {
+                Ok(scored.probabilities.above(&scored.thresholds, labels)?)
             }
         }
     }

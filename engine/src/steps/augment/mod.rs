@@ -1,0 +1,12 @@
+//! `op = "augment"`: new texts from those of a table.
+//!
+//! - `eda`: `method = "eda"`
+//! - `contextual`: `method = "contextual"`
+//! - `made`: the table that both write
+
+pub mod contextual;
+pub mod eda;
+mod made;
+
+/// The column that says which row of the input a new text is made from.
+pub const AUGMENTED_FROM: &str = "augmented_from";

@@ -1,0 +1,65 @@
+//! `method = "fine_tune"`.
+
+use methods::{FineTune as Options, fine_tune};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::super::joined::Joined;
+use super::super::transformer::tuning::Tuning;
+use super::super::{Check, Context, InputPort, OutputPort, Resources, StepError};
+use super::Method;
+use super::examples::Examples;
+use super::labelled::{self, Setup};
+
+/// Fine-tunes a transformer with a head for the labels (Devlin et al. 2019, section 4.1), as the Hugging Face Trainer does: a
+/// probability for each label, or one softmax over the classes.
+///
+/// The output `model` is a folder that `transformers` reads. Training that was killed goes on from its last checkpoint, to the same
+/// bits.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FineTune {}
+
+impl Method for Joined<Tuning, FineTune> {
+    const NAME: &'static str = "fine_tune";
+    const VERSION: u32 = 1;
+
+    fn inputs(&self) -> Vec<InputPort> {
+        labelled::inputs()
+    }
+
+    fn outputs(&self) -> Vec<OutputPort> {
+        labelled::outputs()
+    }
+
+    fn check(&self, check: &mut Check) {
+        self.shared.check(check);
+    }
+
+    fn seeded(&self) -> bool {
+        true
+    }
+
+    fn resources(&self) -> Resources {
+        Resources::of_tensors()
+    }
+
+    fn train(&self, examples: &Examples, context: &Context<'_>) -> Result<(), StepError> {
+        let setup = Setup::read(examples, &self.shared, context)?;
+        let options = Options {
+            optimisation: self.shared.optimisation(),
+            selection: self.shared.selection(),
+            ..Options::default()
+        };
+        setup.train(context, |network, session| {
+            Ok(fine_tune(
+                network,
+                &setup.labels,
+                setup.training(),
+                setup.validation(),
+                &options,
+                session,
+            )?)
+        })
+    }
+}

@@ -1,0 +1,179 @@
+//! Trainings of a transformer on labelled rows: what feeds them, and the folder that comes of them.
+
+use std::path::PathBuf;
+
+use methods::{Classifier, Labelled, Outcome, Problem, Session, Targets, Text, with_labels};
+use nn::bert::Pretrained;
+use nn::{EncoderConfig, ModelConfig, SequenceClassifier};
+use tensor::{Device, RandomKey};
+use text::{LabelSets, Task};
+
+use super::super::rows::label_sets;
+use super::super::transformer::folder::carry_tokenizer;
+use super::super::transformer::recorder::{self, Recorder};
+use super::super::transformer::tokens::Tokens;
+use super::super::transformer::tuning::Tuning;
+use super::super::words::{number, rows};
+use super::super::{Context, InputPort, OutputPort, PortType, StepError};
+use super::examples::Examples;
+
+/// Stream of the seed that a new head is drawn from.
+const HEAD: u64 = 0x6865_6164;
+
+/// What feeds such a training beside `train`.
+pub fn inputs() -> Vec<InputPort> {
+    vec![
+        InputPort::one("model", PortType::Model),
+        InputPort::optional("valid", PortType::Table),
+    ]
+}
+
+/// What it writes.
+pub fn outputs() -> Vec<OutputPort> {
+    let mut outputs = vec![OutputPort::new("model", PortType::Model)];
+    outputs.extend(recorder::outputs());
+    outputs
+}
+
+/// Everything that such a training begins with.
+pub struct Setup {
+    /// The folder of the model.
+    pub source: PathBuf,
+    /// Its tokenizer, which cuts texts to what the training and the model take.
+    pub tokens: Tokens,
+    /// The names of the labels, sorted.
+    pub labels: Vec<String>,
+    /// The configuration of a model with a head for these labels.
+    pub config: EncoderConfig,
+    /// Where it is computed.
+    pub device: Device,
+    training: (Vec<Text>, Targets),
+    validation: Option<(Vec<Text>, Targets)>,
+}
+
+impl Setup {
+    /// Reads the rows, the tokenizer and the model's configuration.
+    pub fn read(
+        examples: &Examples,
+        tuning: &Tuning,
+        context: &Context<'_>,
+    ) -> Result<Setup, StepError> {
+        let source = context.path("model")?.to_owned();
+        let config = EncoderConfig::from_file(source.join("config.json"))?;
+        let tokens = Tokens::open(&source, tuning.max_length())?.within(config.max_tokens());
+        let rows = examples.read(context)?;
+        let labels = rows.labels.vocabulary().to_vec();
+        let problem = match rows.task {
+            Task::MultiLabel => Problem::Multi,
+            Task::MultiClass => Problem::Single,
+        };
+        let training = (
+            tokens.of_port(context, "train", examples.text())?,
+            targets(&rows.labels, problem)?,
+        );
+        let validation = match context.optional_path("valid") {
+            None => None,
+            Some(_) => {
+                let table = context.columns("valid", &[examples.labels()])?;
+                let lists = table.string_lists(examples.labels())?;
+                let (sets, outside) = label_sets(&lists, labels.clone())?;
+                if outside > 0 {
+                    context.note(format!(
+                        "{} labels of `valid` that no training row has left out",
+                        number(outside)
+                    ));
+                }
+                Some((
+                    tokens.of_port(context, "valid", examples.text())?,
+                    targets(&sets, problem)?,
+                ))
+            }
+        };
+        Ok(Setup {
+            config: with_labels(&config, &labels, problem),
+            device: context.open_device()?,
+            source,
+            tokens,
+            labels,
+            training,
+            validation,
+        })
+    }
+
+    /// The rows to learn from.
+    pub fn training(&self) -> Labelled<'_> {
+        Labelled {
+            texts: &self.training.0,
+            targets: &self.training.1,
+        }
+    }
+
+    /// The rows to choose on.
+    pub fn validation(&self) -> Option<Labelled<'_>> {
+        self.validation
+            .as_ref()
+            .map(|(texts, targets)| Labelled { texts, targets })
+    }
+
+    /// The model with a new head.
+    pub fn network(&self, context: &Context<'_>) -> Result<SequenceClassifier, StepError> {
+        let key = RandomKey::new(context.seed).fold(HEAD);
+        let (network, _) =
+            SequenceClassifier::from_folder_with(&self.source, &self.config, key, &self.device)?;
+        Ok(network)
+    }
+
+    /// Runs a training and writes all outputs.
+    pub fn train(
+        &self,
+        context: &Context<'_>,
+        train: impl FnOnce(
+            SequenceClassifier,
+            &mut Session<'_>,
+        ) -> Result<(Classifier<SequenceClassifier>, Outcome), StepError>,
+    ) -> Result<(), StepError> {
+        let network = self.network(context)?;
+        let mut recorder = Recorder::new(context)?;
+        let mut session = Session::new(context.seed, &mut recorder)
+            .saved_in(context.resume_folder.join("training"));
+        let (classifier, outcome) = train(network, &mut session)?;
+        context.check()?;
+        let folder = context.output_path("model");
+        carry_tokenizer(&self.source, &folder, self.tokens.max_length())?;
+        classifier.save(&folder)?;
+        context.note(format!(
+            "{}, {} labels",
+            rows(self.training.0.len()),
+            number(self.labels.len())
+        ));
+        if let Some(best) = outcome.best {
+            let best = &outcome.evaluations[best];
+            let early = if outcome.stopped_early {
+                ", stopped early"
+            } else {
+                ""
+            };
+            context.note(format!(
+                "best after step {}{early}",
+                number(best.step as usize)
+            ));
+        }
+        recorder.finish()
+    }
+}
+
+/// Labels of rows as the methods take them.
+pub fn targets(sets: &LabelSets, problem: Problem) -> Result<Targets, StepError> {
+    Ok(match problem {
+        Problem::Single => Targets::Single(sets.single("training a model of one label a row")?),
+        Problem::Multi => Targets::Multi(
+            sets.iter()
+                .map(|row| {
+                    let mut flags = vec![false; sets.labels()];
+                    row.iter().for_each(|label| flags[*label as usize] = true);
+                    flags
+                })
+                .collect(),
+        ),
+    })
+}

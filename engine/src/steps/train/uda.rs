@@ -1,0 +1,178 @@
+//! `method = "uda"`.
+
+use methods::Text;
+use methods::uda::{Annealing, Uda as Options, Unlabelled, uda};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::super::augment::AUGMENTED_FROM;
+use super::super::transformer::tokens::Tokens;
+use super::super::words::rows;
+use super::super::{
+    Check, ColumnType, Context, InputPort, OutputPort, PortType, Resources, StepError,
+};
+use super::examples::Examples;
+use super::labelled::{self, Setup};
+use super::{Method, Tuned};
+
+/// Fine-tunes a transformer on labelled rows and on rows without labels (Xie et al. 2019, "Unsupervised data augmentation for
+/// consistency training"): what the model says of a row without labels is to be what it says of an augmented version of it.
+///
+/// `loss = annealed loss of labelled rows + weight * KL(what is said of the original || what is said of the augmented version)`. Where
+/// a row may carry several labels, each label is a distribution of two values of its own: annealing and confidence look at each label
+/// of each row alone, with two classes, and the divergence is the mean over the labels. `epochs` and `batch_size` are about labelled
+/// rows; these are few, so `max_steps` is the better measure.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Uda {
+    /// Rows without labels for each labelled one of a batch.
+    #[serde(default = "three")]
+    #[schemars(range(min = 1))]
+    unlabeled_ratio: usize,
+    /// The weight of consistency.
+    #[serde(default = "unit")]
+    #[schemars(range(min = 0))]
+    weight: f32,
+    /// Training-signal annealing: how fast the probability rises above which a labelled row is held back, since the model knows it
+    /// already. `exp` releases most in the end, which suits few labels; `none` holds nothing back.
+    #[serde(default)]
+    annealing: AnnealingKind,
+    /// Rows without labels count where the model is surer than this; 0: all.
+    #[serde(default = "sure")]
+    #[schemars(range(min = 0, max = 1))]
+    confidence: f32,
+    /// By which the scores of originals are divided: below 1, probabilities become sharper.
+    #[serde(default = "sharp")]
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    temperature: f32,
+}
+
+/// How the threshold of training-signal annealing rises.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum AnnealingKind {
+    /// Nothing is held back.
+    None,
+    /// Fast at first.
+    Log,
+    /// Evenly.
+    #[default]
+    Linear,
+    /// Fast in the end.
+    Exp,
+}
+
+fn three() -> usize {
+    3
+}
+
+fn unit() -> f32 {
+    1.0
+}
+
+fn sure() -> f32 {
+    0.8
+}
+
+fn sharp() -> f32 {
+    0.85
+}
+
+impl Method for Tuned<Uda> {
+    const NAME: &'static str = "uda";
+    const VERSION: u32 = 1;
+
+    fn inputs(&self) -> Vec<InputPort> {
+        let mut inputs = labelled::inputs();
+        inputs.push(InputPort::one("unlabeled", PortType::Table));
+        inputs.push(InputPort::one("augmented", PortType::Table));
+        inputs
+    }
+
+    fn outputs(&self) -> Vec<OutputPort> {
+        labelled::outputs()
+    }
+
+    fn check(&self, check: &mut Check) {
+        self.shared.check(check);
+        check.require("", "augmented", AUGMENTED_FROM, ColumnType::Number);
+    }
+
+    fn seeded(&self) -> bool {
+        true
+    }
+
+    fn resources(&self) -> Resources {
+        Resources::of_tensors()
+    }
+
+    fn train(&self, examples: &Examples, context: &Context<'_>) -> Result<(), StepError> {
+        let setup = Setup::read(examples, &self.shared, context)?;
+        let texts = setup
+            .tokens
+            .of_port(context, "unlabeled", examples.text())?;
+        let augmented = versions(&setup.tokens, examples.text(), texts.len(), context)?;
+        context.note(format!("{} without labels", rows(texts.len())));
+        let options = Options {
+            optimisation: self.shared.optimisation(),
+            selection: self.shared.selection(),
+            unlabelled_ratio: self.own.unlabeled_ratio,
+            weight: self.own.weight,
+            annealing: match self.own.annealing {
+                AnnealingKind::None => None,
+                AnnealingKind::Log => Some(Annealing::Log),
+                AnnealingKind::Linear => Some(Annealing::Linear),
+                AnnealingKind::Exp => Some(Annealing::Exp),
+            },
+            confidence: (self.own.confidence > 0.0).then_some(self.own.confidence),
+            temperature: self.own.temperature,
+            ..Options::default()
+        };
+        setup.train(context, |network, session| {
+            Ok(uda(
+                network,
+                &setup.labels,
+                setup.training(),
+                Unlabelled {
+                    texts: &texts,
+                    augmented: &augmented,
+                },
+                setup.validation(),
+                &options,
+                session,
+            )?)
+        })
+    }
+}
+
+/// The augmented versions of each row without labels.
+fn versions(
+    tokens: &Tokens,
+    text: &str,
+    count: usize,
+    context: &Context<'_>,
+) -> Result<Vec<Vec<Text>>, StepError> {
+    let table = context.columns("augmented", &[AUGMENTED_FROM])?;
+    let from = table.int_column(AUGMENTED_FROM)?;
+    let texts = tokens.of_port(context, "augmented", text)?;
+    let mut versions: Vec<Vec<Text>> = vec![Vec::new(); count];
+    for (row, text) in from.values().iter().zip(texts) {
+        let place = usize::try_from(*row)
+            .ok()
+            .and_then(|row| versions.get_mut(row));
+        let Some(place) = place else {
+            return Err(StepError::new(format!(
+                "an augmented row is made from row {row}, and `unlabeled` has {count} rows"
+            ))
+            .help("feed `augment` the same table as `unlabeled`"));
+        };
+        place.push(text);
+    }
+    match versions.iter().position(Vec::is_empty) {
+        None => Ok(versions),
+        Some(row) => Err(StepError::new(format!(
+            "row {row} of `unlabeled` has no augmented version"
+        ))
+        .help("feed `augment` the same table as `unlabeled`")),
+    }
+}

@@ -1,0 +1,14 @@
+//! What the kinds share that work with transformers: texts as tokens, how long and how fast a model trains, the record of a
+//! training, and the folder of a model.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `tokens` | texts of a table as the tokens of a model |
+//! | `tuning` | the parameters of every training |
+//! | `recorder` | history, curves, TensorBoard events and progress of a training |
+//! | `folder` | which kind of model a folder holds, and what is carried from one to the next |
+
+pub mod folder;
+pub mod recorder;
+pub mod tokens;
+pub mod tuning;
