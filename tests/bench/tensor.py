@@ -16,11 +16,15 @@ from pathlib import Path
 
 import torch
 
-ROUNDS = 9
+ROUNDS = 7
 # Milliseconds of repetitions in a round.
 ROUND_TIME = 60
 # Lets the other side's threads, which spin for a while, go to sleep.
 PAUSE = 0.02
+HALVES = "x W^T, halves"
+
+# M, N, K and the product.
+Row = tuple[tuple[int, int, int], str]
 
 
 class Server:
@@ -58,55 +62,57 @@ def seconds(call: Callable[[], object]) -> float:
     return statistics.median(times)
 
 
-def in_turn(sides: dict[str, Callable[[], float]]) -> dict[str, float]:
-    """Medians over rounds in which every side is measured once."""
-    taken: dict[str, list[float]] = {name: [] for name in sides}
+def in_turn(rows: dict[Row, dict[str, Callable[[], float]]]) -> dict[Row, dict[str, float]]:
+    """Medians over rounds in which every side of every row is measured once, so that what disturbs the machine for a second
+    falls on one round of a few rows."""
+    taken = {row: {name: [] for name in sides} for row, sides in rows.items()}
     for _ in range(ROUNDS):
-        for name, measure in sides.items():
-            taken[name].append(measure())
-    return {name: statistics.median(values) for name, values in taken.items()}
+        for row, sides in rows.items():
+            for name, measure in sides.items():
+                taken[row][name].append(measure())
+    return {row: {name: statistics.median(values) for name, values in sides.items()} for row, sides in taken.items()}
 
 
 def gemm(folder: Path, threads: int) -> None:
     """Products of a BERT-base layer on 512 and 4,096 tokens, and a square: inference, the three of a training step, halves."""
     shapes = [(512, 768, 768), (512, 3072, 768), (512, 768, 3072), (1024, 1024, 1024), (4096, 768, 768)]  # M, N, K
+    few = [(1, 3072, 768), (8, 3072, 768), (8, 768, 3072), (32, 3072, 768)]
     ours = Server(folder / "gemm_bench", threads)
     peaks = {kind: max(ours.ask("peak", kind) for _ in range(3)) for kind in ("f32", "bf16", "f16")}
     print(f"f32 peak {peaks['f32'] / 1e9:.1f} GFLOP/s on {threads} threads; bf16 dot products {peaks['bf16'] / 1e9:.1f}; "
           f"f16 {peaks['f16'] / 1e9:.1f}; copy {ours.ask('copy') / 1e9:.1f} GB/s\n")
     print("| M x K x N | product | ours, GFLOP/s | share of peak | PyTorch, GFLOP/s | ratio |")
     print("|---|---|---|---|---|---|")
-
-    def row(shape: tuple[int, int, int], name: str, taken: dict[str, float], peak: float) -> None:
-        m, n, k = shape
-        rates = {side: 2 * m * n * k / time / 1e9 for side, time in taken.items()}
-        mine = rates.pop("ours")
-        peer, best = max(rates.items(), key=lambda item: item[1])
-        label = "" if len(rates) == 1 else f" ({peer})"
-        print(f"| {m} x {k} x {n} | {name} | {mine:.1f} | {1e11 * mine / peak:.0f} % | {best:.1f}{label} | {mine / best:.2f} |", flush=True)
-
-    for shape in shapes:
+    linear = torch.nn.functional.linear
+    rows: dict[Row, dict[str, Callable[[], float]]] = {}
+    for shape in shapes + few:
         m, n, k = shape
 
-        def mine(form: str, precision: str = "f32") -> Callable[[], float]:
-            return lambda: ours.ask("gemm", form, precision, m, n, k, ROUND_TIME)
+        def mine(form: str, precision: str = "f32", shape: tuple[int, int, int] = shape) -> Callable[[], float]:
+            return lambda: ours.ask("gemm", form, precision, *shape, ROUND_TIME)
+
+        def peer(call: Callable[..., object], *tensors: torch.Tensor) -> Callable[[], float]:
+            return lambda: seconds(lambda: call(*tensors))
 
         x, weight, left = torch.rand(m, k) - 0.5, torch.rand(n, k) - 0.5, torch.rand(k, m) - 0.5
         right = torch.rand(k, n) - 0.5
-        linear = torch.nn.functional.linear
-        with torch.no_grad():
-            forward = lambda: seconds(lambda: linear(x, weight))
-            taken = in_turn({"ours": mine("packed"), "packed within": mine("forward"), "PyTorch": forward})
-            within = taken.pop("packed within")
-            row(shape, "x W^T, W packed before", taken, peaks["f32"])
-            row(shape, "x W^T", taken | {"ours": within}, peaks["f32"])
-            row(shape, "dy W", in_turn({"ours": mine("dx"), "PyTorch": lambda: seconds(lambda: x @ right)}), peaks["f32"])
-            row(shape, "dy^T x", in_turn({"ours": mine("dw"), "PyTorch": lambda: seconds(lambda: left.T @ right)}), peaks["f32"])
-            sides: dict[str, Callable[[], float]] = {"ours": mine("packed", "half"), "f32": forward}
-            for name, kind in {"bf16": torch.bfloat16, "f16": torch.float16}.items():
-                halves = x.to(kind), weight.to(kind)
-                sides[name] = lambda halves=halves: seconds(lambda: linear(*halves))
-            row(shape, "x W^T, halves", in_turn(sides), max(peaks.values()))
+        rows[shape, "x W^T, W packed before"] = {"ours": mine("packed"), "f32": peer(linear, x, weight)}
+        rows[shape, "x W^T"] = {"ours": mine("forward"), "f32": peer(linear, x, weight)}
+        rows[shape, "dy W"] = {"ours": mine("dx"), "f32": peer(torch.matmul, x, right)}
+        if shape in shapes:
+            rows[shape, "dy^T x"] = {"ours": mine("dw"), "f32": peer(torch.matmul, left.T, right)}
+            halves = {name: peer(linear, x.to(kind), weight.to(kind))
+                      for name, kind in {"bf16": torch.bfloat16, "f16": torch.float16}.items()}
+            rows[shape, HALVES] = {"ours": mine("packed", "half"), "f32": peer(linear, x, weight), **halves}
+    with torch.no_grad():
+        medians = in_turn(rows)
+    for ((m, n, k), name), taken in medians.items():
+        rates = {side: 2 * m * n * k / time / 1e9 for side, time in taken.items()}
+        rate = rates.pop("ours")
+        best, other = max(rates.items(), key=lambda item: item[1])
+        label = f" ({best})" if name == HALVES else ""
+        peak = max(peaks.values()) if name == HALVES else peaks["f32"]
+        print(f"| {m} x {k} x {n} | {name} | {rate:.1f} | {1e11 * rate / peak:.0f} % | {other:.1f}{label} | {rate / other:.2f} |")
     ours.close()
 
 

@@ -1,10 +1,10 @@
 //! A right side that is packed once and used many times.
 
-use super::format::{Format, PanelShape, Precision};
+use super::format::{Format, Precision};
 use super::matrix::Matrix;
-use super::pack::Source;
+use super::pack::{Block, Source};
 use super::workspace::Buffer;
-use crate::cpu::threads::{Shareable, Threads};
+use crate::cpu::threads::Threads;
 
 /// A matrix `[k, n]`, such as the weights of a layer, in the order in which the kernels read it.
 pub struct PackedB {
@@ -40,22 +40,18 @@ impl PackedB {
             n: matrix.columns,
             buffer: Buffer::default(),
         };
-        let panel = packed.panel_bytes();
         let panels = packed.n.div_ceil(format.columns);
-        let destination = Shareable::new(packed.buffer.reserve(panels * panel));
-        threads.for_each(panels, |index| {
-            // SAFETY: `check` found all elements within the data; panels are apart.
-            unsafe {
-                pack_right(
-                    format,
-                    &matrix,
-                    Source::of(matrix.data),
-                    index * format.columns,
-                    0..matrix.rows,
-                    destination.get().add(index * panel),
-                );
-            }
-        });
+        let destination = packed.buffer.reserve(panels * packed.panel_bytes());
+        let block = Block::right(format, &matrix, packed.n);
+        // SAFETY: `check` found all elements within the data, and the buffer has room for all panels.
+        unsafe {
+            block.pack(
+                Source::of(matrix.data),
+                packed.k,
+                destination,
+                Some(threads),
+            )
+        };
         packed
     }
 
@@ -86,28 +82,4 @@ impl std::fmt::Debug for PackedB {
             .field("precision", &self.precision())
             .finish()
     }
-}
-
-/// Packs the panel of B that begins at `column`, over the rows `k`. `source` is the matrix's first element.
-///
-/// # Safety
-/// The elements exist and the destination has room for a whole panel.
-pub(super) unsafe fn pack_right(
-    format: &Format,
-    matrix: &Matrix<'_>,
-    source: Source,
-    column: usize,
-    k: std::ops::Range<usize>,
-    destination: *mut u8,
-) {
-    let shape = PanelShape {
-        across: format.columns.min(matrix.columns - column),
-        across_stride: matrix.column_stride,
-        width: format.columns,
-        along: k.len(),
-        along_stride: matrix.row_stride,
-    };
-    let source = source.offset(column * matrix.column_stride + k.start * matrix.row_stride);
-    // SAFETY: the caller vouches for both.
-    unsafe { (format.pack_b)(source, shape, destination) };
 }

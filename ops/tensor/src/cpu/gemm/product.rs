@@ -8,15 +8,17 @@ use super::blocking::{Caches, MOST_PACKED};
 use super::epilogue::{Activation, Finish};
 use super::format::{Format, Out};
 use super::matrix::Matrix;
-use super::pack::Source;
-use super::packed::pack_right;
+use super::pack::{Block, Source};
 use super::target::{Pointer, Target};
 use super::worker::Worker;
 use super::workspace::{self, Use};
-use crate::cpu::threads::{Shareable, Threads};
+use crate::cpu::threads::Threads;
 
 /// Elements of k that are packed at a time.
 const MOST_K: usize = 4096;
+
+/// Pieces of work for each thread, at least, so that none waits long for another.
+const SHARES: usize = 8;
 
 /// One product, with the addresses of its matrices.
 pub(super) struct Product<'a> {
@@ -37,16 +39,17 @@ pub(super) struct Product<'a> {
     pub(super) accumulate: bool,
 }
 
-/// Packed panels of B.
+/// Panels of B.
 #[derive(Clone, Copy)]
-pub(super) struct Panels {
-    pub(super) first: *const u8,
-    /// Bytes from one to the next.
-    pub(super) stride: usize,
+pub(super) enum Panels<'a> {
+    /// Packed, each of them `stride` bytes after the one before.
+    Ready { first: *const u8, stride: usize },
+    /// To be packed by whoever multiplies with them, in memory of its own that stays in its cache.
+    Fresh(&'a Matrix<'a>),
 }
 
 // SAFETY: an address of memory that is only read while it is shared.
-unsafe impl Sync for Panels {}
+unsafe impl Sync for Panels<'_> {}
 
 impl Product<'_> {
     /// Whether sums can't wait in C for the rest of k.
@@ -67,55 +70,48 @@ impl Product<'_> {
                 Right::Packed(b) => {
                     let offset =
                         self.format.steps_of(k.start) * self.format.columns * self.format.bytes_b;
-                    let panels = Panels {
+                    let panels = Panels::Ready {
                         first: b.as_ptr().wrapping_add(offset),
                         stride: b.panel_bytes(),
                     };
                     self.multiply(threads, k, 0..self.n, panels);
+                }
+                Right::Matrix(b) if self.serves_once(threads, k.len()) => {
+                    self.multiply(threads, k, 0..self.n, Panels::Fresh(b));
                 }
                 Right::Matrix(b) => self.pack_and_multiply(threads, k, b),
             }
         }
     }
 
+    /// Whether all rows are one block, so that a panel of B is needed by a single worker, and there are enough panels for all.
+    fn serves_once(&self, threads: Option<&Threads>, k: usize) -> bool {
+        let panels = self.n.div_ceil(self.format.columns);
+        let shares = SHARES * threads.map_or(0, Threads::count);
+        self.m <= self.format.rows || (self.m <= self.rows_of_block(k) && panels >= shares)
+    }
+
     fn pack_and_multiply(&self, threads: Option<&Threads>, k: Range<usize>, b: &Matrix<'_>) {
         let format = self.format;
-        let stride = format.steps_of(k.len()) * format.columns * format.bytes_b;
+        let stride = Block::right(format, b, self.n).stride(k.len());
         let most = (MOST_PACKED / stride.max(1)).max(1) * format.columns;
         workspace::with(Use::B, |buffer| {
             for begin in (0..self.n).step_by(most) {
                 let columns = begin..self.n.min(begin + most);
-                let count = columns.len().div_ceil(format.columns);
-                let destination = Shareable::new(buffer.reserve(count * stride));
-                let pack = |index: usize| {
-                    let column = columns.start + index * format.columns;
-                    // SAFETY: `check` found all elements within the data; panels are apart and have room.
-                    unsafe {
-                        pack_right(
-                            format,
-                            b,
-                            self.from_b,
-                            column,
-                            k.clone(),
-                            destination.get().add(index * stride),
-                        )
-                    };
-                };
-                match threads {
-                    Some(threads) => threads.for_each(count, pack),
-                    None => (0..count).for_each(pack),
-                }
-                self.multiply(
-                    threads,
-                    k.clone(),
-                    columns,
-                    Panels {
-                        first: buffer.as_ptr(),
-                        stride,
-                    },
-                );
+                let block = Block::right(format, b, columns.len());
+                let first = buffer.reserve(columns.len().div_ceil(format.columns) * stride);
+                let source = self.right(b, columns.start, k.start);
+                // SAFETY: `check` found all elements within the data; the buffer has room for the panels.
+                unsafe { block.pack(source, k.len(), first, threads) };
+                self.multiply(threads, k.clone(), columns, Panels::Ready { first, stride });
             }
         });
+    }
+
+    /// An element of this product's B.
+    pub(super) fn right(&self, b: &Matrix<'_>, column: usize, k: usize) -> Source {
+        self.from_b
+            .offset(column * b.column_stride + k * b.row_stride)
     }
 
     /// Multiplies over `k` with the panels of `columns`.
@@ -124,7 +120,7 @@ impl Product<'_> {
         threads: Option<&Threads>,
         k: Range<usize>,
         columns: Range<usize>,
-        panels: Panels,
+        panels: Panels<'_>,
     ) {
         let Some(threads) = threads else {
             let rows = self.rows_of_block(k.len());
@@ -142,7 +138,7 @@ impl Product<'_> {
         let count = threads.count();
         let panel_count = columns.len().div_ceil(self.format.columns);
         let mut rows = self.rows_of_block(k.len());
-        while rows > self.format.rows && self.m.div_ceil(rows) * panel_count < 8 * count {
+        while rows > self.format.rows && self.m.div_ceil(rows) * panel_count < SHARES * count {
             rows = (rows / 2).next_multiple_of(self.format.rows);
         }
         let units = self.m.div_ceil(rows) * panel_count;

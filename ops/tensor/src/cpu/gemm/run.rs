@@ -12,6 +12,9 @@ use crate::cpu::threads::Threads;
 /// Multiply-adds below which waking a thread costs more than it brings.
 const WORTH_THREADS: usize = 1 << 20;
 
+/// The same, where few rows make memory the limit: elements of B.
+const WORTH_THREADS_TO_READ: usize = 1 << 18;
+
 /// As [`super::gemm`], with the kernels of `format` where one is given.
 pub(super) fn gemm(
     threads: &Threads,
@@ -110,10 +113,11 @@ pub(super) fn gemm(
         accumulate: epilogue.accumulate,
     };
     let work = m.saturating_mul(n).saturating_mul(k.max(1));
+    let is_worth_threads = work >= WORTH_THREADS || n.saturating_mul(k) >= WORTH_THREADS_TO_READ;
     // Few large products are cut within, many small ones are shared out whole.
     if batch == 1 || (batch < 4 * threads.count() && work >= 4 * WORTH_THREADS) {
         for index in 0..batch {
-            product(index).run((work >= WORTH_THREADS).then_some(threads));
+            product(index).run(is_worth_threads.then_some(threads));
         }
     } else if work.saturating_mul(batch) < WORTH_THREADS {
         (0..batch).for_each(|index| product(index).run(None));

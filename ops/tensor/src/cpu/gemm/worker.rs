@@ -3,7 +3,9 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::format::{Out, PanelShape};
+use super::format::Out;
+use super::matrix::Matrix;
+use super::pack::Block;
 use super::product::{Panels, Product};
 use super::target::Pointer;
 use super::workspace::{self, Use};
@@ -11,12 +13,21 @@ use super::workspace::{self, Use};
 /// Columns of a block whose sums live in a buffer of `f32`.
 const MOST_BUFFERED_COLUMNS: usize = 1024;
 
+/// A block of rows of A, and panels of B, where they lie packed.
+#[derive(Clone, Copy)]
+struct Packed {
+    left: *const u8,
+    first: *const u8,
+    /// Bytes from one panel of B to the next.
+    stride: usize,
+}
+
 /// One thread's part of a product.
 pub(super) struct Worker<'a> {
     pub(super) product: &'a Product<'a>,
     pub(super) k: Range<usize>,
     pub(super) columns: Range<usize>,
-    pub(super) panels: Panels,
+    pub(super) panels: Panels<'a>,
     /// Rows of a block.
     pub(super) rows: usize,
     /// The block of rows that the buffer holds.
@@ -68,15 +79,62 @@ impl Worker<'_> {
             self.pack_left(rows.clone(), packed);
             self.packed = Some(block);
         }
+        match self.panels {
+            Panels::Ready { first, stride } => {
+                self.multiply(rows, panels, packed, first, stride);
+            }
+            Panels::Fresh(b) => self.pack_and_multiply(rows, panels, packed, b),
+        }
+    }
+
+    fn pack_and_multiply(
+        &self,
+        rows: Range<usize>,
+        panels: Range<usize>,
+        packed: *const u8,
+        b: &Matrix<'_>,
+    ) {
+        let format = self.product.format;
+        let stride = Block::right(format, b, 0).stride(self.k.len());
+        workspace::with(Use::B, |buffer| {
+            let first = buffer.reserve(stride);
+            for panel in panels {
+                let column = panel * format.columns;
+                let columns = format.columns.min(self.columns.len() - column);
+                let source = self
+                    .product
+                    .right(b, self.columns.start + column, self.k.start);
+                // SAFETY: `check` found all elements within the data; the buffer has room for the panel.
+                unsafe { Block::right(format, b, columns).pack(source, self.k.len(), first, None) };
+                let first = first.wrapping_sub(panel * stride);
+                self.multiply(rows.clone(), panel..panel + 1, packed, first, stride);
+            }
+        });
+    }
+
+    /// Multiplies a block of rows with panels, the first of all of which is at `first`.
+    fn multiply(
+        &self,
+        rows: Range<usize>,
+        panels: Range<usize>,
+        packed: *const u8,
+        first: *const u8,
+        stride: usize,
+    ) {
+        let product = self.product;
+        let packed = Packed {
+            left: packed,
+            first,
+            stride,
+        };
         if product.is_buffered() {
-            let most = (MOST_BUFFERED_COLUMNS / format.columns).max(1);
+            let most = (MOST_BUFFERED_COLUMNS / product.format.columns).max(1);
             for begin in panels.clone().step_by(most) {
                 self.buffered(rows.clone(), begin..panels.end.min(begin + most), packed);
             }
         } else if let Pointer::F32(c) = product.c.first {
-            let c = c.wrapping_add(rows.start * product.c.row_stride);
             let out = Out {
-                c,
+                c: c.wrapping_add(rows.start * product.c.row_stride),
                 row_stride: product.c.row_stride,
                 columns: 0,
                 alpha: product.alpha,
@@ -97,33 +155,17 @@ impl Worker<'_> {
 
     fn pack_left(&self, rows: Range<usize>, packed: *mut u8) {
         let product = self.product;
-        let format = product.format;
-        let steps = format.steps_of(self.k.len());
-        for first in rows.clone().step_by(format.rows) {
-            let across = format.rows.min(rows.end - first);
-            let shape = PanelShape {
-                across,
-                across_stride: product.a.row_stride,
-                width: across,
-                along: self.k.len(),
-                along_stride: product.a.column_stride,
-            };
-            let source = product
-                .from_a
-                .offset(first * product.a.row_stride + self.k.start * product.a.column_stride);
-            // SAFETY: `check` found all elements within the data; the buffer has room for all rows.
-            unsafe {
-                (format.pack_a)(
-                    source,
-                    shape,
-                    packed.add((first - rows.start) * steps * format.bytes_a),
-                )
-            };
-        }
+        let a = &product.a;
+        let source = product
+            .from_a
+            .offset(rows.start * a.row_stride + self.k.start * a.column_stride);
+        let block = Block::left(product.format, a, rows.len());
+        // SAFETY: `check` found all elements within the data; the buffer has room for all rows.
+        unsafe { block.pack(source, self.k.len(), packed, None) };
     }
 
     /// Computes tiles into a buffer of `f32`, and C from it.
-    fn buffered(&self, rows: Range<usize>, panels: Range<usize>, packed: *const u8) {
+    fn buffered(&self, rows: Range<usize>, panels: Range<usize>, packed: Packed) {
         let product = self.product;
         let format = product.format;
         let width = panels.len() * format.columns;
@@ -173,7 +215,7 @@ impl Worker<'_> {
         &self,
         rows: Range<usize>,
         panels: Range<usize>,
-        packed: *const u8,
+        packed: Packed,
         mut out: Out,
         origin: usize,
         accumulate: bool,
@@ -189,9 +231,9 @@ impl Worker<'_> {
             out.accumulate = accumulate || step > 0;
             let last = step + count == steps;
             for panel in panels.clone() {
-                let b = self.panels.first.wrapping_add(
-                    panel * self.panels.stride + step * format.columns * format.bytes_b,
-                );
+                let b = packed
+                    .first
+                    .wrapping_add(panel * packed.stride + step * format.columns * format.bytes_b);
                 let column = panel * format.columns;
                 out.columns = format.columns.min(self.columns.len() - column);
                 let columns =
@@ -199,7 +241,9 @@ impl Worker<'_> {
                 let finish = (finishes && last).then(|| product.finish(&columns));
                 for first in (0..rows.len()).step_by(format.rows) {
                     let height = format.rows.min(rows.len() - first);
-                    let a = packed.wrapping_add((first * steps + step * height) * format.bytes_a);
+                    let a = packed
+                        .left
+                        .wrapping_add((first * steps + step * height) * format.bytes_a);
                     out.c = c.wrapping_add(first * out.row_stride + origin + column);
                     // SAFETY: the panels are packed for these sizes; the tile is within C or the buffer, and this worker's.
                     unsafe { format.tile(height, out.columns)(count, a, b, &out) };

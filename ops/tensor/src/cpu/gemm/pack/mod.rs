@@ -2,11 +2,13 @@
 
 #[cfg(target_arch = "x86_64")]
 pub(super) mod avx512;
+mod block;
 
 use half::{bf16, f16};
 
 use super::format::PanelShape;
 use super::matrix::Data;
+pub(super) use block::Block;
 
 /// The first element of what is packed.
 #[derive(Clone, Copy)]
