@@ -1,8 +1,6 @@
 //! Attention of the tokens of a text to each other (Vaswani et al. 2017).
 
-use tensor::{
-    Activation, AttentionDropout, AttentionOptions, Offsets, Result, Tensor, TensorError,
-};
+use tensor::{AttentionDropout, AttentionOptions, Offsets, Result, Tensor, TensorError};
 
 use super::BertConfig;
 use crate::layers::Projection;
@@ -52,9 +50,7 @@ impl SelfAttention {
                 shapes: vec![hidden.shape().clone()],
             });
         };
-        let weight = forward.cast(self.projection.weight.tensor())?;
-        let bias = forward.cast(self.projection.bias.tensor())?;
-        let projected = hidden.linear(&weight, Some(&bias), Activation::None)?;
+        let projected = self.projection.forward(hidden, forward)?;
         let projected = projected.reshape([tokens, 3, self.heads, size / self.heads])?;
         let dropout = forward.key().map(|key| AttentionDropout {
             probability: self.dropout,

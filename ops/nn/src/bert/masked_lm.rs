@@ -59,9 +59,13 @@ impl MaskedLm {
         forward: Forward,
     ) -> Result<Tensor> {
         let hidden = self.transformed(texts, places, forward)?;
-        let weight = forward.cast(self.encoder.embeddings().words().weight().tensor())?;
-        let bias = forward.cast(self.bias.tensor())?;
-        Ok(hidden.linear(&weight, Some(&bias), Activation::None)?)
+        let words = self.encoder.embeddings().words().weight();
+        Ok(forward.linear(
+            &hidden,
+            words.tensor(),
+            self.bias.tensor(),
+            Activation::None,
+        )?)
     }
 
     /// The mean cross entropy of the words `targets`, `[places]`, at the tokens whose numbers `places` holds. It never holds
@@ -77,9 +81,18 @@ impl MaskedLm {
         forward: Forward,
     ) -> Result<Tensor> {
         let hidden = self.transformed(texts, Some(places), forward)?;
+        let [weight, bias] = self.decoder(forward)?;
+        Ok(hidden.linear_cross_entropy(&weight, Some(&bias), targets, &CrossEntropy::default())?)
+    }
+
+    /// What maps [`MaskedLm::transformed`] to scores: weight `[vocab_size, hidden]` and bias `[vocab_size]`.
+    ///
+    /// # Errors
+    /// [`tensor::TensorError::OutOfMemory`].
+    pub fn decoder(&self, forward: Forward) -> Result<[Tensor; 2]> {
         let weight = forward.cast(self.encoder.embeddings().words().weight().tensor())?;
         let bias = forward.cast(self.bias.tensor())?;
-        Ok(hidden.linear_cross_entropy(&weight, Some(&bias), targets, &CrossEntropy::default())?)
+        Ok([weight, bias])
     }
 
     /// The model below the head.

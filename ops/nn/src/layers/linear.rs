@@ -53,11 +53,7 @@ impl Linear {
         activation: Activation,
         forward: Forward,
     ) -> Result<Tensor> {
-        let (weight, bias) = (
-            forward.cast(self.weight.tensor())?,
-            forward.cast(self.bias.tensor())?,
-        );
-        x.linear(&weight, Some(&bias), activation)
+        forward.linear(x, self.weight.tensor(), self.bias.tensor(), activation)
     }
 
     /// Its weight, `[out, in]`.

@@ -9,9 +9,9 @@ use crate::{Forward, Init, Names, Parameter};
 #[derive(Clone, Debug)]
 pub(crate) struct Projection {
     /// `[parts out, in]`.
-    pub weight: Parameter,
+    weight: Parameter,
     /// `[parts out]`.
-    pub bias: Parameter,
+    bias: Parameter,
 }
 
 fn names(path: &str, parts: &[&str], kind: &str) -> Names {
@@ -29,9 +29,12 @@ impl Projection {
 
     /// `[.., in] -> [.., parts out]`.
     pub fn forward(&self, x: &Tensor, forward: Forward) -> Result<Tensor> {
-        let weight = forward.cast(self.weight.tensor())?;
-        let bias = forward.cast(self.bias.tensor())?;
-        x.linear(&weight, Some(&bias), Activation::None)
+        forward.linear(
+            x,
+            self.weight.tensor(),
+            self.bias.tensor(),
+            Activation::None,
+        )
     }
 
     /// [`Module::visit`](crate::Module::visit) with the parts' names.

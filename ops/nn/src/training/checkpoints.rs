@@ -4,15 +4,19 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tensor::Device;
 
 use super::{Trainer, TrainingState};
 use crate::module::{Module, named_parameters, named_tensors};
+use crate::optim::Optimizer;
 use crate::safetensors::{SafeTensors, WEIGHTS, Weights, write};
 use crate::{NnError, Result, files, load};
 
 const MOMENTS: &str = "optimizer.safetensors";
 const STATE: &str = "training_state.json";
+const NOTES: &str = "notes.json";
 
 /// A folder with a folder for each step that was saved, `step-00000100`: weights and moments as safetensors, the rest as JSON.
 /// One that is there is complete.
@@ -31,20 +35,46 @@ impl Checkpoints {
         }
     }
 
-    /// Saves everything that the rest of training depends on. To be called between steps.
+    /// Saves everything that the rest of training depends on. To be called between steps. Unfinished checkpoints, left by
+    /// processes that were killed, are removed.
     ///
     /// # Errors
     /// [`NnError::Io`].
-    pub fn save<M: Module>(&self, model: &M, trainer: &Trainer) -> Result<PathBuf> {
+    pub fn save<M: Module, O: Optimizer>(
+        &self,
+        model: &M,
+        trainer: &Trainer<O>,
+    ) -> Result<PathBuf> {
+        self.save_with::<M, O, M>(model, trainer, &(), &[])
+    }
+
+    /// The same with notes of one's own, and with other models under names of one's own, such as the best so far: all of it is
+    /// there, or nothing. [`Checkpoints::notes`] and [`Checkpoints::load_other`] read them.
+    ///
+    /// # Errors
+    /// [`NnError::Io`]; [`NnError::File`] for notes that cannot be written as JSON.
+    pub fn save_with<M: Module, O: Optimizer, X: Module>(
+        &self,
+        model: &M,
+        trainer: &Trainer<O>,
+        notes: &impl Serialize,
+        others: &[(&str, &X)],
+    ) -> Result<PathBuf> {
         fs::create_dir_all(&self.folder)
             .map_err(NnError::io(&self.folder, "creating the folder"))?;
+        files::remove_unfinished(&self.folder, "step-")?;
         let path = self
             .folder
             .join(format!("step-{:08}", trainer.state().step));
         files::publish_folder(&path, |new| {
             write(new.join(WEIGHTS), &named_tensors(model)?)?;
             write(new.join(MOMENTS), &trainer.optimizer().state()?)?;
-            files::write_json(&new.join(STATE), trainer.state())
+            files::write_json(&new.join(STATE), trainer.state())?;
+            files::write_json(&new.join(NOTES), notes)?;
+            for (name, other) in others {
+                write(new.join(other_file(name)), &named_tensors(*other)?)?;
+            }
+            Ok(())
         })?;
         let all = self.all()?;
         for (_, old) in all.iter().rev().skip(self.keep) {
@@ -87,14 +117,31 @@ impl Checkpoints {
         Ok(all)
     }
 
+    /// The notes that were saved at `path`.
+    ///
+    /// # Errors
+    /// [`NnError::Io`]; [`NnError::File`] for other notes than these.
+    pub fn notes<T: DeserializeOwned>(path: impl AsRef<Path>) -> Result<T> {
+        files::read_json(&path.as_ref().join(NOTES))
+    }
+
+    /// Fills a model with what was saved at `path` as `name`.
+    ///
+    /// # Errors
+    /// [`NnError::Io`]; [`NnError::Weights`] for another model's.
+    pub fn load_other<M: Module>(path: impl AsRef<Path>, name: &str, model: &mut M) -> Result<()> {
+        let weights = Weights::open(path.as_ref().join(other_file(name)))?;
+        load(model, &weights, "", &[])?.require_all_but(&[], &weights)
+    }
+
     /// Brings model and trainer to where they were when `path` was saved. The trainer was made with the same options.
     ///
     /// # Errors
-    /// [`NnError::Io`], [`NnError::File`]; [`NnError::Weights`] and [`NnError::Input`] for another model's.
-    pub fn restore<M: Module>(
+    /// [`NnError::Io`], [`NnError::File`]; [`NnError::Weights`] and [`NnError::Input`] for another model's or another optimiser's.
+    pub fn restore<M: Module, O: Optimizer>(
         path: impl AsRef<Path>,
         model: &mut M,
-        trainer: &mut Trainer,
+        trainer: &mut Trainer<O>,
     ) -> Result<()> {
         let path = path.as_ref();
         let state: TrainingState = files::read_json(&path.join(STATE))?;
@@ -120,4 +167,8 @@ impl Checkpoints {
             .collect();
         trainer.restore(state, loaded)
     }
+}
+
+fn other_file(name: &str) -> String {
+    format!("{name}.safetensors")
 }
