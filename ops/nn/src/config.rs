@@ -82,7 +82,7 @@ pub(crate) fn check_heads(name: &'static str, heads: usize, hidden: usize) -> Re
         false => Err(refusal(
             name,
             heads,
-            format!("the hidden size, {hidden}, must be a multiple of it"),
+            format!("hidden_size, {hidden}, must be a multiple of it"),
         )),
     }
 }

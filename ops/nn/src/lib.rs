@@ -7,6 +7,7 @@
 pub mod bert;
 mod cache;
 mod config;
+mod embedder;
 mod error;
 mod files;
 mod forward;
@@ -29,6 +30,7 @@ pub use bert::{
 };
 pub use cache::Cache;
 pub use config::Tokens;
+pub use embedder::Embedder;
 pub use error::{NnError, Result};
 pub use forward::Forward;
 pub use load::{LoadReport, Mismatch, load};

@@ -190,8 +190,13 @@ fn drawn_texts_depend_on_their_key_and_not_on_what_is_drawn_beside() {
 
 #[test]
 fn options_that_contradict_each_other_and_prompts_without_place_are_refused() {
-    let device = Device::cpu();
-    let model: Gpt2LanguageModel = read("gpt2", &device);
+    for device in devices() {
+        refuse_on(&device);
+    }
+}
+
+fn refuse_on(device: &Device) {
+    let model: Gpt2LanguageModel = read("gpt2", device);
     let refused = |prompt: Vec<u32>, options: GenerateOptions| {
         let cache = model.model().cache(1);
         generate(&model, &[prompt], cache, &options, Forward::inference())
@@ -218,4 +223,35 @@ fn options_that_contradict_each_other_and_prompts_without_place_are_refused() {
     );
     assert!(refused(vec![], usual.clone()).contains("has no tokens"));
     assert!(refused(vec![53], usual).contains("no token 53"));
+}
+
+#[test]
+fn a_folder_says_how_to_write_with_its_model() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("a file");
+    let read = || GenerateOptions::from_folder(folder.path());
+    write(
+        "config.json",
+        r#"{"num_beams": 4, "forced_bos_token_id": 0, "eos_token_id": 2}"#,
+    );
+    let older = read().expect("options");
+    assert_eq!((older.beams, older.forced_bos_token_id), (4, Some(0)));
+    // As facebook/m2m100_418M has it.
+    let own = r#"{"bos_token_id": 0, "decoder_start_token_id": 2, "early_stopping": true, "eos_token_id": [2, 3],
+        "max_length": 200, "num_beams": 5, "pad_token_id": 1, "transformers_version": "4.27.0.dev0"}"#;
+    write("generation_config.json", own);
+    let expected = GenerateOptions {
+        max_new_tokens: 199,
+        eos_token_ids: vec![2, 3],
+        beams: 5,
+        early_stopping: EarlyStopping::Full,
+        ..GenerateOptions::default()
+    };
+    assert_eq!(read().expect("options"), expected);
+    write("generation_config.json", r#"{"early_stopping": "soon"}"#);
+    let error = read().expect_err("an error").to_string();
+    assert!(
+        error.contains("generation_config.json") && error.contains("soon"),
+        "{error}"
+    );
 }

@@ -20,7 +20,7 @@ use nn::safetensors::Weights;
 use nn::seq2seq::{Seq2SeqClassifier, Seq2SeqLanguageModel, Seq2SeqModel};
 use nn::zero_shot::NliModel;
 use nn::{
-    Encoder, Forward, LoadReport, MaskedLm, Packed, Pooling, Pretrained, SentenceEncoder,
+    Embedder, Encoder, Forward, LoadReport, MaskedLm, Packed, Pooling, Pretrained, SentenceEncoder,
     SequenceClassifier, named_tensors,
 };
 use serde_json::Value;
@@ -377,6 +377,46 @@ fn vectors_of_texts_are_pooled_as_the_folder_of_sentence_transformers_says() {
         error.contains("1_Pooling") && error.contains("one pooling"),
         "{error}"
     );
+}
+
+#[test]
+fn gpt2_and_encoders_embed_texts_alike() {
+    let fixture = expected();
+    let key = RandomKey::new(0);
+    for device in devices() {
+        let folder = |name: &str| fixtures().join(name);
+        let (model, _) = Embedder::from_folder(folder("gpt2"), key, &device).expect("a model");
+        assert_eq!((model.hidden_size(), model.max_tokens()), (16, 24));
+        let texts = packed(&fixture["gpt2"]["ids"], &device);
+        let hidden = stored(&outputs("gpt2"), "hidden");
+        // The first text has 7 tokens.
+        let sums = (0..16).map(|column| (0..7).map(|row| hidden[row * 16 + column]).sum::<f32>());
+        let means: Vec<f32> = sums.map(|sum| sum / 7.0).collect();
+        let norm = means.iter().map(|x| x * x).sum::<f32>().sqrt();
+        let normal: Vec<f32> = means.iter().map(|mean| mean / norm).collect();
+        let first = |model: &Embedder| {
+            let vectors = model.embed(&texts, Forward::inference());
+            vectors.and_then(|vectors| Ok(vectors.narrow(0, 0, 1)?))
+        };
+        assert_close(&first(&model).expect("a vector"), &normal, 1e-5, "GPT-2");
+        let plain = model.with_pooling(Pooling::Mean, false);
+        assert_close(&first(&plain).expect("a vector"), &means, 1e-5, "GPT-2");
+        let last = plain.with_pooling(Pooling::Last, false);
+        assert_close(
+            &first(&last).expect("a vector"),
+            &hidden[96..112],
+            1e-5,
+            "GPT-2",
+        );
+        let (model, _) =
+            Embedder::from_folder(folder("roberta_masked_lm"), key, &device).expect("a model");
+        assert_eq!((model.hidden_size(), model.max_tokens()), (16, 14));
+        let error = Embedder::from_folder(folder("bart"), key, &device).expect_err("an error");
+        assert!(
+            error.to_string().contains("distilbert, roberta, gpt2"),
+            "{error}"
+        );
+    }
 }
 
 fn noted(ids: &Value, targets: Option<&Value>, logits: nn::Result<Tensor>) -> Value {

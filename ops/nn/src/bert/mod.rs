@@ -27,6 +27,7 @@ pub use masked_lm::MaskedLm;
 pub use model::{Encoder, Pooler};
 pub use pooling::{Pooling, first_tokens, last_tokens, mean_pooling, normalize};
 pub use sentence::SentenceEncoder;
+pub(crate) use sentence::pooling_of_folder;
 pub use sequence::SequenceClassifier;
 
 /// The configuration, under its older name.

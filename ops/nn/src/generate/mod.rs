@@ -5,6 +5,7 @@
 
 mod beam;
 mod continuations;
+mod folder;
 mod options;
 mod reader;
 mod rules;
