@@ -79,7 +79,7 @@ macro_rules! network {
             }
 
             fn max_tokens(&self) -> usize {
-                self.config().max_position_embeddings
+                self.config().max_tokens()
             }
         })+
     };

@@ -9,57 +9,19 @@
 mod common;
 
 use common::{
-    assert_close, cross_entropy, devices, expected, floats, integers, model, rows, stored, texts,
-    weights,
+    assert_close, assert_gradients, cross_entropy, devices, expected, floats, integers, model,
+    named_gradients, rows, stored, texts, weights,
 };
 use nn::bert::{
     BertConfig, BertForMaskedLm, BertForSequenceClassification, BertModel, Pretrained,
     SentenceEncoder,
 };
 use nn::optim::{AdamW, Decay, Optimizer, Schedule, clip_scale, decay_matrices, global_norm};
-use nn::safetensors::Weights;
-use nn::{Forward, Init, Module, Packed, named_parameters, named_tensors};
-use tensor::{Device, Gradients, RandomKey, Tensor};
+use nn::{Forward, Init, Packed, named_tensors};
+use tensor::{Device, RandomKey, Tensor};
 
 fn labels(values: &[u32], device: &Device) -> Tensor {
     Tensor::new(values, [values.len()], device).expect("labels")
-}
-
-/// The gradients of a model under the names that they are stored as.
-fn named_gradients<M: Module>(model: &M, gradients: &Gradients) -> Vec<(String, Tensor)> {
-    let mut all = Vec::new();
-    for (names, parameter) in named_parameters(model) {
-        let gradient = gradients
-            .get(parameter.tensor())
-            .unwrap_or_else(|| panic!("{names:?} has no gradient"));
-        let rows = gradient.shape()[0] / names.len();
-        for (place, name) in names.into_iter().enumerate() {
-            all.push((
-                name,
-                gradient.narrow(0, place * rows, rows).expect("a part"),
-            ));
-        }
-    }
-    all
-}
-
-fn assert_gradients<M: Module>(model: &M, gradients: &Gradients, expected: &Weights, what: &str) {
-    let found = named_gradients(model, gradients);
-    let stored_ones = expected
-        .names()
-        .filter(|name| name.starts_with("gradient."))
-        .count();
-    assert_eq!(found.len(), stored_ones, "{what}: number of parameters");
-    // The gradient of a key's bias is 0 but for rounding: a shift of all scores of a query changes no weight.
-    for (name, gradient) in found.iter().filter(|(name, _)| !name.ends_with("key.bias")) {
-        let expected = stored(expected, &format!("gradient.{name}"));
-        assert_close(
-            gradient,
-            &expected,
-            1e-4,
-            &format!("{what}: gradient of {name}"),
-        );
-    }
 }
 
 #[test]

@@ -223,8 +223,10 @@ pub(crate) struct CpuInput<'a> {
 impl<'a> CpuInput<'a> {
     /// The elements of an input without gaps.
     pub fn slice<T: Pod>(&self) -> &'a [T] {
-        let start = self.layout.offset;
-        &self.all::<T>()[start..start + self.layout.shape.elements()]
+        let elements = self.layout.shape.elements();
+        // A part of nothing may begin behind its end.
+        let start = if elements == 0 { 0 } else { self.layout.offset };
+        &self.all::<T>()[start..start + elements]
     }
 
     /// The whole storage, which the layout points into.

@@ -8,8 +8,9 @@ use serde_json::{Map, Value};
 use tensor::Activation;
 
 use super::Family;
+use crate::config::{self, check_heads, check_shares, check_sizes, check_small, refusal};
 use crate::layers::activation;
-use crate::{ModelConfig, NnError, Result};
+use crate::{ModelConfig, Result};
 
 /// The shape of a model of any [`Family`], under the names of BERT's config.json; [`ModelConfig::to_json`] gives those of the
 /// family. What else a file says is kept and written again.
@@ -118,7 +119,7 @@ impl EncoderConfig {
     /// Reads and checks a config.json.
     ///
     /// # Errors
-    /// [`NnError::Io`]; [`NnError::File`] for files that are no JSON, or no model that can be built here.
+    /// [`NnError::Io`](crate::NnError::Io); [`NnError::File`](crate::NnError::File) for files that are no JSON, or no model that can be built here.
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
         Self::from_file(path)
     }
@@ -126,7 +127,7 @@ impl EncoderConfig {
     /// Which models it is one of.
     ///
     /// # Errors
-    /// [`NnError::Config`] for others, with those that there are.
+    /// [`NnError::Config`](crate::NnError::Config) for others, with those that there are.
     pub fn family(&self) -> Result<Family> {
         family(&self.model_type)
     }
@@ -153,49 +154,42 @@ impl EncoderConfig {
     /// Fails for a model that cannot be built.
     ///
     /// # Errors
-    /// [`NnError::Config`] with the name of the number that is wrong.
+    /// [`NnError::Config`](crate::NnError::Config) with the name of the number that is wrong.
     pub fn check(&self) -> Result<()> {
-        let refuse = |name, value: &dyn ToString, reason: &str| {
-            Err(NnError::Config {
-                name,
-                value: value.to_string(),
-                reason: reason.to_owned(),
-            })
-        };
         let family = self.family()?;
         if let Some(kind) = self
             .position_embedding_type
             .as_deref()
             .filter(|kind| *kind != "absolute")
         {
-            return refuse(
+            return Err(refusal(
                 "position_embedding_type",
-                &kind,
+                kind,
                 "only absolute positions are known here",
-            );
+            ));
         }
         if self.other.get("is_decoder") == Some(&Value::Bool(true)) {
-            return refuse("is_decoder", &true, "only encoders are known here");
+            return Err(refusal("is_decoder", true, "only encoders are known here"));
         }
         if self.other.get("sinusoidal_pos_embds") == Some(&Value::Bool(true)) {
-            return refuse(
+            return Err(refusal(
                 "sinusoidal_pos_embds",
-                &true,
+                true,
                 "only learned positions are known here",
-            );
+            ));
         }
         if family == Family::Roberta && self.pad_token_id.is_none() {
             let reason = "positions are counted from it in RoBERTa; give the tokenizer's";
-            return refuse("pad_token_id", &"null", reason);
+            return Err(refusal("pad_token_id", "null", reason));
         }
         if family == Family::DistilBert && self.layer_norm_eps != 1e-12 {
-            return refuse(
+            return Err(refusal(
                 "layer_norm_eps",
-                &self.layer_norm_eps,
+                self.layer_norm_eps,
                 "it is always 1e-12 in DistilBERT",
-            );
+            ));
         }
-        let sizes = [
+        check_sizes(&[
             ("vocab_size", self.vocab_size),
             ("hidden_size", self.hidden_size),
             ("num_attention_heads", self.num_attention_heads),
@@ -208,66 +202,42 @@ impl EncoderConfig {
                     Family::Bert | Family::Roberta => self.type_vocab_size,
                 },
             ),
-        ];
-        if let Some((name, size)) = sizes
-            .into_iter()
-            .find(|(_, size)| *size == 0 || u32::try_from(*size).is_err())
-        {
-            return refuse(name, &size, "it must be from 1 to 2^32 - 1");
-        }
+        ])?;
         if self.max_tokens() == 0 {
             let reason = format!(
                 "the first {} rows are not used for positions",
                 self.first_position()
             );
-            return refuse(
+            return Err(refusal(
                 "max_position_embeddings",
-                &self.max_position_embeddings,
-                &reason,
-            );
+                self.max_position_embeddings,
+                reason,
+            ));
         }
-        if !self.hidden_size.is_multiple_of(self.num_attention_heads) {
-            let reason = format!(
-                "hidden_size, {}, must be a multiple of it",
-                self.hidden_size
-            );
-            return refuse("num_attention_heads", &self.num_attention_heads, &reason);
-        }
-        let shares = [
+        check_heads(
+            "num_attention_heads",
+            self.num_attention_heads,
+            self.hidden_size,
+        )?;
+        check_shares(&[
             ("hidden_dropout_prob", self.hidden_dropout_prob),
             (
                 "attention_probs_dropout_prob",
                 self.attention_probs_dropout_prob,
             ),
             ("classifier_dropout", self.classifier_dropout()),
-        ];
-        if let Some((name, share)) = shares
-            .into_iter()
-            .find(|(_, share)| !(0.0..1.0).contains(share))
-        {
-            return refuse(name, &share, "it must be from 0 to less than 1");
-        }
-        if !(self.layer_norm_eps >= 0.0 && self.layer_norm_eps.is_finite()) {
-            return refuse(
-                "layer_norm_eps",
-                &self.layer_norm_eps,
-                "it must be a small positive number",
-            );
-        }
-        if !(self.initializer_range >= 0.0 && self.initializer_range.is_finite()) {
-            return refuse(
-                "initializer_range",
-                &self.initializer_range,
-                "it must be a small positive number",
-            );
-        }
+        ])?;
+        check_small(&[
+            ("layer_norm_eps", self.layer_norm_eps),
+            ("initializer_range", self.initializer_range),
+        ])?;
         self.activation().map(|_| ())
     }
 
     /// The activation of the feed-forward part.
     ///
     /// # Errors
-    /// [`NnError::Config`] for one that is not known.
+    /// [`NnError::Config`](crate::NnError::Config) for one that is not known.
     pub fn activation(&self) -> Result<Activation> {
         activation(&self.hidden_act)
     }
@@ -310,30 +280,14 @@ impl ModelConfig for EncoderConfig {
                 found.insert((*ours).to_owned(), value);
             }
         }
-        let unreadable = |error: serde_json::Error| NnError::Config {
-            name: "config.json",
-            value: "not as expected".to_owned(),
-            reason: error.to_string(),
-        };
-        let mut whole = serde_json::to_value(Self::of(family)).map_err(unreadable)?;
-        if let Some(whole) = whole.as_object_mut() {
-            whole.extend(found);
-        }
-        let config: Self = serde_json::from_value(whole).map_err(unreadable)?;
+        let config = config::read_over(&Self::of(family), found)?;
         config.check()?;
         Ok(config)
     }
 
     fn to_json(&self) -> Result<Map<String, Value>> {
         let family = self.family()?;
-        let value = serde_json::to_value(self).map_err(|error| NnError::Config {
-            name: "config.json",
-            value: "not to be written".to_owned(),
-            reason: error.to_string(),
-        })?;
-        let Value::Object(mut all) = value else {
-            return Ok(Map::new());
-        };
+        let mut all = config::write(self)?;
         for (theirs, ours) in family.config_keys() {
             if let Some(value) = all.remove(*ours) {
                 all.insert((*theirs).to_owned(), value);
@@ -356,12 +310,9 @@ impl ModelConfig for EncoderConfig {
 }
 
 fn family(model_type: &str) -> Result<Family> {
-    Family::of(model_type).ok_or_else(|| NnError::Config {
-        name: "model_type",
-        value: model_type.to_owned(),
-        reason: format!(
-            "the encoders that are known here are {}",
-            Family::ALL.map(Family::model_type).join(", ")
-        ),
+    Family::of(model_type).ok_or_else(|| {
+        let known = Family::ALL.map(Family::model_type).join(", ");
+        let reason = format!("the encoders that are known here are {known}");
+        refusal("model_type", model_type, reason)
     })
 }

@@ -60,7 +60,12 @@ impl MaskedLm {
     ) -> Result<Tensor> {
         let hidden = self.transformed(texts, places, forward)?;
         let words = self.encoder.embeddings().words().weight();
-        Ok(forward.linear(&hidden, words.tensor(), self.bias.tensor(), Activation::None)?)
+        Ok(forward.linear(
+            &hidden,
+            words.tensor(),
+            self.bias.tensor(),
+            Activation::None,
+        )?)
     }
 
     /// The mean cross entropy of the words `targets`, `[places]`, at the tokens whose numbers `places` holds. It never holds

@@ -9,6 +9,7 @@ mod config;
 mod embeddings;
 mod encoder;
 mod family;
+mod fill_mask;
 mod masked_lm;
 mod model;
 mod pooling;
@@ -21,10 +22,12 @@ pub use config::EncoderConfig;
 pub use embeddings::BertEmbeddings;
 pub use encoder::{BertEncoder, BertLayer};
 pub use family::Family;
+pub use fill_mask::{Filling, Fillings};
 pub use masked_lm::MaskedLm;
 pub use model::{Encoder, Pooler};
 pub use pooling::{Pooling, first_tokens, last_tokens, mean_pooling, normalize};
 pub use sentence::SentenceEncoder;
+pub(crate) use sentence::pooling_of_folder;
 pub use sequence::SequenceClassifier;
 
 /// The configuration, under its older name.

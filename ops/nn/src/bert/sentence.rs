@@ -101,7 +101,7 @@ impl Pretrained for SentenceEncoder {
         let folder = folder.as_ref();
         let config = EncoderConfig::read(folder.join("config.json"))?;
         let (model, report) = Self::from_folder_with(folder, &config, key, device)?;
-        Ok(match read_modules(folder)? {
+        Ok(match pooling_of_folder(folder)? {
             Some((pooling, normalizes)) => (model.with_pooling(pooling, normalizes), report),
             None => (model, report),
         })
@@ -121,8 +121,8 @@ const POOLINGS: [(Pooling, &str, &str); 3] = [
     (Pooling::Last, "pooling_mode_lasttoken", "lasttoken"),
 ];
 
-/// What a folder says about pooling, and whether it normalises.
-fn read_modules(folder: &Path) -> Result<Option<(Pooling, bool)>> {
+/// What a folder of `sentence-transformers` says about pooling, and whether it normalises.
+pub(crate) fn pooling_of_folder(folder: &Path) -> Result<Option<(Pooling, bool)>> {
     let path = folder.join(MODULES);
     if !path.is_file() {
         return Ok(None);

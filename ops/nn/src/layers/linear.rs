@@ -26,6 +26,15 @@ impl Linear {
         })
     }
 
+    /// The same layer, whose weight files hold as `[in, out]`.
+    #[must_use]
+    pub fn stored_transposed(self) -> Self {
+        Self {
+            weight: self.weight.stored_transposed(),
+            ..self
+        }
+    }
+
     /// `[.., in] -> [.., out]`.
     ///
     /// # Errors

@@ -80,7 +80,10 @@ impl Slots {
         let mut slots = Ok(Vec::new());
         module.visit("", &mut |names, parameter| {
             let Ok(found) = &mut slots else { return };
-            let group = group(names.first().map_or("", String::as_str), parameter);
+            let group = match parameter.is_fixed() {
+                true => Group::FROZEN,
+                false => group(names.first().map_or("", String::as_str), parameter),
+            };
             let tensor = parameter.tensor();
             let kinds = if group.trains { kinds } else { &[] };
             let kept = kinds
