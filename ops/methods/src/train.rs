@@ -2,12 +2,15 @@
 //!
 //! A batch is a function of the step's number, so a loop that goes on from a checkpoint makes the same steps, to the bit.
 
+use std::fs;
 use std::path::PathBuf;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use nn::safetensors::Weights;
 use nn::training::{Checkpoints, DataPlace, Trainer};
-use nn::{Forward, Module};
+use nn::{Forward, Module, load, named_tensors};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tensor::{RandomKey, Tensor};
 
@@ -49,6 +52,8 @@ pub struct Session<'a> {
     pub observer: &'a mut dyn Observer,
     /// Where it is saved; nowhere without.
     pub checkpoints: Option<Checkpointing>,
+    /// What the last training that is saved reported, for the record of a part that is done.
+    reports: Vec<StepReport>,
 }
 
 impl<'a> Session<'a> {
@@ -58,6 +63,7 @@ impl<'a> Session<'a> {
             seed,
             observer,
             checkpoints: None,
+            reports: Vec::new(),
         }
     }
 
@@ -75,8 +81,9 @@ impl<'a> Session<'a> {
     }
 
     /// The session of a part of the method, whose random numbers and checkpoints are its own.
-    pub(crate) fn part(&mut self, name: &str, place: u64) -> Session<'_> {
+    fn part(&mut self, name: &str, place: u64) -> Session<'_> {
         Session {
+            reports: Vec::new(),
             seed: self.key().fold(place).seed,
             checkpoints: self.checkpoints.as_ref().map(|all| all.at(name)),
             observer: self.observer,
@@ -106,7 +113,7 @@ impl Default for Selection {
 }
 
 /// What a training came to.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
     /// Steps that were made.
     pub steps: u64,
@@ -315,12 +322,77 @@ pub(crate) fn run<M: Module + Clone, B: Send>(
     if let Some(best) = best {
         *model = best;
     }
+    session.reports = notes.steps;
     Ok(Outcome {
         steps: trainer.state().step,
         evaluations: notes.evaluations,
         best: notes.best,
         stopped_early: stopped_early && trainer.state().step < run.steps,
     })
+}
+
+/// What is kept of a part of a method that is done, beside its model.
+#[derive(Serialize, Deserialize)]
+struct Done<T> {
+    fingerprint: u64,
+    outcome: Outcome,
+    reports: Vec<StepReport>,
+    result: T,
+}
+
+/// Does a part of a method, `work`, which trains `model` and gives a result besides; or takes both from an earlier run that did it.
+pub(crate) fn part<M: Module, T: Serialize + DeserializeOwned>(
+    model: &mut M,
+    session: &mut Session<'_>,
+    name: &str,
+    place: u64,
+    fingerprint: u64,
+    work: impl FnOnce(&mut M, &mut Session<'_>) -> Result<(Outcome, T)>,
+) -> Result<(Outcome, T)> {
+    let Some(checkpoints) = session.checkpoints.clone() else {
+        return work(model, &mut session.part(name, place));
+    };
+    // The weights come last: where they are, the part is done.
+    let notes = checkpoints.folder.join(format!("{name}.json"));
+    let weights = checkpoints.folder.join(format!("{name}.safetensors"));
+    if weights.is_file() {
+        let bytes = fs::read(&notes).map_err(MethodError::io(&notes, "reading what is done"))?;
+        let done: Done<T> = serde_json::from_slice(&bytes)
+            .map_err(|error| MethodError::file(&notes, format!("is not as expected: {error}")))?;
+        if done.fingerprint != fingerprint {
+            return Err(MethodError::file(
+                &notes,
+                "is of another training: its texts, options or seed differ; remove the folder or name another",
+            ));
+        }
+        let found = Weights::open(&weights)?;
+        load(model, &found, "", &[])?.require_all_but(&[], &found)?;
+        for mut report in done.reports {
+            report.replayed = true;
+            session.observer.step(&report);
+        }
+        (done.outcome.evaluations.iter()).for_each(|found| session.observer.evaluated(found));
+        return Ok((done.outcome, done.result));
+    }
+    fs::create_dir_all(&checkpoints.folder)
+        .map_err(MethodError::io(&checkpoints.folder, "creating the folder"))?;
+    let mut inner = session.part(name, place);
+    let (outcome, result) = work(model, &mut inner)?;
+    let done = Done {
+        fingerprint,
+        outcome,
+        reports: std::mem::take(&mut inner.reports),
+        result,
+    };
+    let text = serde_json::to_string(&done)
+        .map_err(|error| MethodError::file(&notes, error.to_string()))?;
+    fs::write(&notes, text).map_err(MethodError::io(&notes, "writing what is done"))?;
+    nn::safetensors::write(&weights, &named_tensors(model)?)?;
+    let steps = checkpoints.folder.join(name);
+    if steps.is_dir() {
+        fs::remove_dir_all(&steps).map_err(MethodError::io(&steps, "removing checkpoints"))?;
+    }
+    Ok((done.outcome, done.result))
 }
 
 /// The stream of random numbers that dropout draws from.

@@ -13,12 +13,17 @@ mod module;
 pub mod optim;
 mod packed;
 mod parameter;
+mod pretrained;
 pub mod safetensors;
 pub mod training;
 
+pub use bert::{
+    Encoder, EncoderConfig, Family, MaskedLm, Pooling, SentenceEncoder, SequenceClassifier,
+};
 pub use error::{NnError, Result};
 pub use forward::Forward;
 pub use load::{LoadReport, Mismatch, load};
 pub use module::{Module, Names, named_parameters, named_tensors};
 pub use packed::Packed;
 pub use parameter::{Init, Parameter};
+pub use pretrained::{ModelConfig, Pretrained};

@@ -40,6 +40,26 @@ macro_rules! module {
     };
 }
 
+/// The same where the names depend on the model.
+macro_rules! module_named {
+    ($kind:ty, $model:ident { $($field:ident: $name:expr),* $(,)? }) => {
+        impl $crate::Module for $kind {
+            fn visit<'a>(&'a self, path: &str, visit: &mut dyn FnMut($crate::Names, &'a $crate::Parameter)) {
+                let $model = self;
+                $($crate::Module::visit(&self.$field, &$crate::module::join(path, $name), visit);)*
+            }
+
+            fn visit_mut<'a>(&'a mut self, path: &str, visit: &mut dyn FnMut($crate::Names, &'a mut $crate::Parameter)) {
+                let mut names = {
+                    let $model = &*self;
+                    [$($crate::module::join(path, $name)),*].into_iter()
+                };
+                $($crate::Module::visit_mut(&mut self.$field, &names.next().unwrap_or_default(), visit);)*
+            }
+        }
+    };
+}
+
 macro_rules! name_of {
     ($field:ident) => {
         stringify!($field)
@@ -49,7 +69,7 @@ macro_rules! name_of {
     };
 }
 
-pub(crate) use {module, name_of};
+pub(crate) use {module, module_named, name_of};
 
 impl Module for Parameter {
     fn visit<'a>(&'a self, path: &str, visit: &mut dyn FnMut(Names, &'a Parameter)) {

@@ -307,7 +307,13 @@ fn configurations_that_make_no_model_are_refused_with_file_and_name() {
         refused(r#"{"hidden_size": 30, "num_attention_heads": 4}"#)
             .contains("num_attention_heads is 4: hidden_size, 30")
     );
-    assert!(refused(r#"{"model_type": "roberta"}"#).contains("model_type is roberta"));
+    let unknown = refused(r#"{"model_type": "t5"}"#);
+    assert!(
+        unknown.contains("model_type is t5") && unknown.contains("bert, distilbert, roberta"),
+        "{unknown}"
+    );
+    let roberta = r#"{"model_type": "roberta", "max_position_embeddings": 2}"#;
+    assert!(refused(roberta).contains("first 2 rows"));
     assert!(refused(r#"{"hidden_act": "swish"}"#).contains("hidden_act is `swish`"));
     assert!(refused(r#"{"hidden_dropout_prob": 1.0}"#).contains("hidden_dropout_prob is 1"));
     assert!(

@@ -1,4 +1,4 @@
-//! [`BertConfig`]: a model's config.json.
+//! [`EncoderConfig`]: a model's config.json.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,14 +7,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tensor::Activation;
 
+use super::Family;
 use crate::layers::activation;
-use crate::{NnError, Result, files};
+use crate::{ModelConfig, NnError, Result};
 
-/// The shape of a model, under the names of config.json. What else a file says is kept and written again.
+/// The shape of a model of any [`Family`], under the names of BERT's config.json; [`ModelConfig::to_json`] gives those of the
+/// family. What else a file says is kept and written again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct BertConfig {
-    /// `bert`.
+pub struct EncoderConfig {
+    /// `bert`, `distilbert` or `roberta`.
     pub model_type: String,
     /// Rows of the table of word embeddings.
     pub vocab_size: usize,
@@ -32,9 +34,9 @@ pub struct BertConfig {
     pub hidden_dropout_prob: f32,
     /// The share of attention weights that dropout takes.
     pub attention_probs_dropout_prob: f32,
-    /// The tokens of a text at most.
+    /// Rows of the table of positions: see [`EncoderConfig::max_tokens`].
     pub max_position_embeddings: usize,
-    /// How many types of tokens there are.
+    /// How many types of tokens there are; 0 where tokens have none.
     pub type_vocab_size: usize,
     /// The standard deviation of weights before training.
     pub initializer_range: f32,
@@ -63,7 +65,7 @@ pub struct BertConfig {
 }
 
 /// BERT-base.
-impl Default for BertConfig {
+impl Default for EncoderConfig {
     fn default() -> Self {
         Self {
             model_type: "bert".to_owned(),
@@ -90,18 +92,62 @@ impl Default for BertConfig {
     }
 }
 
-impl BertConfig {
+impl EncoderConfig {
+    /// A family's usual shape.
+    pub fn of(family: Family) -> Self {
+        let bert = Self {
+            model_type: family.model_type().to_owned(),
+            ..Self::default()
+        };
+        match family {
+            Family::Bert => bert,
+            Family::DistilBert => Self {
+                num_hidden_layers: 6,
+                type_vocab_size: 0,
+                classifier_dropout: Some(0.2),
+                ..bert
+            },
+            Family::Roberta => Self {
+                vocab_size: 50265,
+                pad_token_id: Some(1),
+                ..bert
+            },
+        }
+    }
+
     /// Reads and checks a config.json.
     ///
     /// # Errors
     /// [`NnError::Io`]; [`NnError::File`] for files that are no JSON, or no model that can be built here.
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
-        let config: Self = files::read_json(path)?;
-        config
-            .check()
-            .map_err(|error| NnError::file(path, error.to_string()))?;
-        Ok(config)
+        Self::from_file(path)
+    }
+
+    /// Which models it is one of.
+    ///
+    /// # Errors
+    /// [`NnError::Config`] for others, with those that there are.
+    pub fn family(&self) -> Result<Family> {
+        family(&self.model_type)
+    }
+
+    /// The family of a configuration that was checked.
+    pub(super) fn known_family(&self) -> Family {
+        self.family().unwrap_or(Family::Bert)
+    }
+
+    /// The row of the table of positions that a text's first token has.
+    pub fn first_position(&self) -> usize {
+        match self.family() {
+            Ok(Family::Roberta) => self.pad_token_id.map_or(0, |padding| padding as usize + 1),
+            _ => 0,
+        }
+    }
+
+    /// The tokens of a text at most.
+    pub fn max_tokens(&self) -> usize {
+        self.max_position_embeddings
+            .saturating_sub(self.first_position())
     }
 
     /// Fails for a model that cannot be built.
@@ -116,13 +162,7 @@ impl BertConfig {
                 reason: reason.to_owned(),
             })
         };
-        if self.model_type != "bert" {
-            return refuse(
-                "model_type",
-                &self.model_type,
-                "only bert is known here; the tensors of other models have other names",
-            );
-        }
+        let family = self.family()?;
         if let Some(kind) = self
             .position_embedding_type
             .as_deref()
@@ -137,19 +177,54 @@ impl BertConfig {
         if self.other.get("is_decoder") == Some(&Value::Bool(true)) {
             return refuse("is_decoder", &true, "only encoders are known here");
         }
+        if self.other.get("sinusoidal_pos_embds") == Some(&Value::Bool(true)) {
+            return refuse(
+                "sinusoidal_pos_embds",
+                &true,
+                "only learned positions are known here",
+            );
+        }
+        if family == Family::Roberta && self.pad_token_id.is_none() {
+            let reason = "positions are counted from it in RoBERTa; give the tokenizer's";
+            return refuse("pad_token_id", &"null", reason);
+        }
+        if family == Family::DistilBert && self.layer_norm_eps != 1e-12 {
+            return refuse(
+                "layer_norm_eps",
+                &self.layer_norm_eps,
+                "it is always 1e-12 in DistilBERT",
+            );
+        }
         let sizes = [
             ("vocab_size", self.vocab_size),
             ("hidden_size", self.hidden_size),
             ("num_attention_heads", self.num_attention_heads),
             ("intermediate_size", self.intermediate_size),
             ("max_position_embeddings", self.max_position_embeddings),
-            ("type_vocab_size", self.type_vocab_size),
+            (
+                "type_vocab_size",
+                match family {
+                    Family::DistilBert => 1,
+                    Family::Bert | Family::Roberta => self.type_vocab_size,
+                },
+            ),
         ];
         if let Some((name, size)) = sizes
             .into_iter()
             .find(|(_, size)| *size == 0 || u32::try_from(*size).is_err())
         {
             return refuse(name, &size, "it must be from 1 to 2^32 - 1");
+        }
+        if self.max_tokens() == 0 {
+            let reason = format!(
+                "the first {} rows are not used for positions",
+                self.first_position()
+            );
+            return refuse(
+                "max_position_embeddings",
+                &self.max_position_embeddings,
+                &reason,
+            );
         }
         if !self.hidden_size.is_multiple_of(self.num_attention_heads) {
             let reason = format!(
@@ -222,4 +297,71 @@ impl BertConfig {
         self.num_labels = None;
         self
     }
+}
+
+impl ModelConfig for EncoderConfig {
+    fn from_json(mut found: Map<String, Value>) -> Result<Self> {
+        let model_type = found.get("model_type").map_or("bert", |kind| {
+            kind.as_str().unwrap_or("something that is no text")
+        });
+        let family = family(model_type)?;
+        for (theirs, ours) in family.config_keys() {
+            if let Some(value) = found.remove(*theirs) {
+                found.insert((*ours).to_owned(), value);
+            }
+        }
+        let unreadable = |error: serde_json::Error| NnError::Config {
+            name: "config.json",
+            value: "not as expected".to_owned(),
+            reason: error.to_string(),
+        };
+        let mut whole = serde_json::to_value(Self::of(family)).map_err(unreadable)?;
+        if let Some(whole) = whole.as_object_mut() {
+            whole.extend(found);
+        }
+        let config: Self = serde_json::from_value(whole).map_err(unreadable)?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn to_json(&self) -> Result<Map<String, Value>> {
+        let family = self.family()?;
+        let value = serde_json::to_value(self).map_err(|error| NnError::Config {
+            name: "config.json",
+            value: "not to be written".to_owned(),
+            reason: error.to_string(),
+        })?;
+        let Value::Object(mut all) = value else {
+            return Ok(Map::new());
+        };
+        for (theirs, ours) in family.config_keys() {
+            if let Some(value) = all.remove(*ours) {
+                all.insert((*theirs).to_owned(), value);
+            }
+        }
+        if family == Family::DistilBert {
+            all.remove("type_vocab_size");
+            all.remove("layer_norm_eps");
+        }
+        Ok(all)
+    }
+
+    fn initializer_range(&self) -> f32 {
+        self.initializer_range
+    }
+
+    fn prefix(&self) -> &'static str {
+        self.family().map_or("", Family::model_type)
+    }
+}
+
+fn family(model_type: &str) -> Result<Family> {
+    Family::of(model_type).ok_or_else(|| NnError::Config {
+        name: "model_type",
+        value: model_type.to_owned(),
+        reason: format!(
+            "the encoders that are known here are {}",
+            Family::ALL.map(Family::model_type).join(", ")
+        ),
+    })
 }

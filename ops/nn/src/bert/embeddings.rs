@@ -12,9 +12,10 @@ use crate::{Forward, Init, Packed};
 pub struct BertEmbeddings {
     word_embeddings: Embedding,
     position_embeddings: Embedding,
-    token_type_embeddings: Embedding,
+    token_type_embeddings: Option<Embedding>,
     layer_norm: LayerNorm,
     dropout: f32,
+    first_position: usize,
 }
 
 module!(BertEmbeddings {
@@ -37,17 +38,16 @@ impl BertEmbeddings {
             position_embeddings: Embedding::new(
                 config.max_position_embeddings,
                 hidden,
-                None,
+                config.first_position().checked_sub(1).map(|row| row as u32),
                 &init.at(1),
             )?,
-            token_type_embeddings: Embedding::new(
-                config.type_vocab_size,
-                hidden,
-                None,
-                &init.at(2),
-            )?,
+            token_type_embeddings: match config.type_vocab_size {
+                0 => None,
+                types => Some(Embedding::new(types, hidden, None, &init.at(2))?),
+            },
             layer_norm: LayerNorm::new(hidden, config.layer_norm_eps, init)?,
             dropout: config.hidden_dropout_prob,
+            first_position: config.first_position(),
         })
     }
 
@@ -57,20 +57,19 @@ impl BertEmbeddings {
     /// [`tensor::TensorError::Index`] for tokens, positions or types that the tables have no rows for.
     pub fn forward(&self, texts: &Packed, forward: Forward) -> Result<Tensor> {
         let words = self.word_embeddings.forward(texts.token_ids(), forward)?;
-        let types = match texts.token_types() {
-            Some(types) => self.token_type_embeddings.forward(types, forward)?,
-            None => forward.cast(
-                &self
-                    .token_type_embeddings
-                    .weight()
-                    .tensor()
-                    .narrow(0, 0, 1)?,
-            )?,
+        let typed = match (&self.token_type_embeddings, texts.token_types()) {
+            (None, _) => words,
+            (Some(table), Some(types)) => words.add(&table.forward(types, forward)?)?,
+            (Some(table), None) => {
+                words.add(&forward.cast(&table.weight().tensor().narrow(0, 0, 1)?)?)?
+            }
         };
-        let positions = self
-            .position_embeddings
-            .forward(texts.positions(), forward)?;
-        let sum = words.add(&types)?.add(&positions)?;
+        let positions = self.position_embeddings.forward_from(
+            self.first_position,
+            texts.positions(),
+            forward,
+        )?;
+        let sum = typed.add(&positions)?;
         dropout(
             &self.layer_norm.forward(&sum, forward)?,
             self.dropout,

@@ -1,73 +1,57 @@
-//! [`BertForMaskedLm`]: which words are behind masks.
+//! [`MaskedLm`]: which words are behind masks.
 
+use serde_json::Value;
 use tensor::{Activation, CrossEntropy, Tensor};
 
-use super::folder::Pretrained;
-use super::{BertConfig, BertModel};
+use super::{Encoder, EncoderConfig, Family};
 use crate::layers::{LayerNorm, Linear};
-use crate::module::module;
-use crate::{Forward, Init, Packed, Parameter, Result};
-
-#[derive(Clone, Debug)]
-struct Transform {
-    dense: Linear,
-    layer_norm: LayerNorm,
-}
-
-module!(Transform { dense, layer_norm as "LayerNorm" });
-
-#[derive(Clone, Debug)]
-struct Predictions {
-    bias: Parameter,
-    transform: Transform,
-}
-
-module!(Predictions { bias, transform });
-
-#[derive(Clone, Debug)]
-struct Head {
-    predictions: Predictions,
-}
-
-module!(Head { predictions });
+use crate::module::module_named;
+use crate::{Forward, Init, NnError, Packed, Parameter, Pretrained, Result};
 
 /// A score for each word of the vocabulary at each place; the scores' weights are the word embeddings.
 #[derive(Clone, Debug)]
-pub struct BertForMaskedLm {
-    bert: BertModel,
-    cls: Head,
+pub struct MaskedLm {
+    encoder: Encoder,
+    dense: Linear,
+    layer_norm: LayerNorm,
+    bias: Parameter,
     activation: Activation,
 }
 
-module!(BertForMaskedLm { bert, cls });
+module_named!(
+    MaskedLm,
+    model {
+        encoder: model.encoder.family().model_type(),
+        dense: model.encoder.family().masked_lm_parts()[0],
+        layer_norm: model.encoder.family().masked_lm_parts()[1],
+        bias: model.encoder.family().masked_lm_parts()[2],
+    }
+);
 
-impl BertForMaskedLm {
+impl MaskedLm {
     /// What the scores are computed from, `[places, hidden]`, at the tokens whose numbers `places` holds, or at all.
     ///
     /// # Errors
-    /// As [`BertModel::forward`]; [`tensor::TensorError::Index`] for a place past the end.
+    /// As [`Encoder::forward`]; [`tensor::TensorError::Index`] for a place past the end.
     pub fn transformed(
         &self,
         texts: &Packed,
         places: Option<&Tensor>,
         forward: Forward,
     ) -> Result<Tensor> {
-        let hidden = self.bert.forward(texts, forward)?;
+        let hidden = self.encoder.forward(texts, forward)?;
         let hidden = match places {
             Some(places) => hidden.index_select(0, places)?,
             None => hidden,
         };
-        let transform = &self.cls.predictions.transform;
-        let hidden = transform
-            .dense
-            .forward_with(&hidden, self.activation, forward)?;
-        Ok(transform.layer_norm.forward(&hidden, forward)?)
+        let hidden = self.dense.forward_with(&hidden, self.activation, forward)?;
+        Ok(self.layer_norm.forward(&hidden, forward)?)
     }
 
     /// The scores, `[places, vocab_size]`.
     ///
     /// # Errors
-    /// As [`BertForMaskedLm::transformed`].
+    /// As [`MaskedLm::transformed`].
     pub fn forward(
         &self,
         texts: &Packed,
@@ -83,7 +67,7 @@ impl BertForMaskedLm {
     /// the scores of all places at once.
     ///
     /// # Errors
-    /// As [`BertForMaskedLm::transformed`]; [`tensor::TensorError::Shape`] if there are more or fewer targets than places.
+    /// As [`MaskedLm::transformed`]; [`tensor::TensorError::Shape`] if there are more or fewer targets than places.
     pub fn loss(
         &self,
         texts: &Packed,
@@ -96,49 +80,81 @@ impl BertForMaskedLm {
         Ok(hidden.linear_cross_entropy(&weight, Some(&bias), targets, &CrossEntropy::default())?)
     }
 
-    /// What maps [`BertForMaskedLm::transformed`] to scores: weight `[vocab_size, hidden]` and bias `[vocab_size]`.
+    /// What maps [`MaskedLm::transformed`] to scores: weight `[vocab_size, hidden]` and bias `[vocab_size]`.
     ///
     /// # Errors
     /// [`tensor::TensorError::OutOfMemory`].
     pub fn decoder(&self, forward: Forward) -> Result<[Tensor; 2]> {
-        let weight = forward.cast(self.bert.embeddings().words().weight().tensor())?;
-        let bias = forward.cast(self.cls.predictions.bias.tensor())?;
+        let weight = forward.cast(self.encoder.embeddings().words().weight().tensor())?;
+        let bias = forward.cast(self.bias.tensor())?;
         Ok([weight, bias])
     }
 
     /// The model below the head.
-    pub fn bert(&self) -> &BertModel {
-        &self.bert
+    pub fn encoder(&self) -> &Encoder {
+        &self.encoder
+    }
+
+    /// The same under its older name.
+    pub fn bert(&self) -> &Encoder {
+        &self.encoder
     }
 }
 
-impl Pretrained for BertForMaskedLm {
-    const ARCHITECTURE: &'static str = "BertForMaskedLM";
-    const NEW: &'static [&'static str] = &["cls"];
-    const TIED: &'static [&'static str] = &[
-        "cls.predictions.decoder.weight",
-        "cls.predictions.decoder.bias",
-    ];
+impl Pretrained for MaskedLm {
+    type Config = EncoderConfig;
 
-    fn new(config: &BertConfig, init: &Init<'_>) -> Result<Self> {
+    fn architecture(config: &EncoderConfig) -> &'static str {
+        match config.known_family() {
+            Family::Bert => "BertForMaskedLM",
+            Family::DistilBert => "DistilBertForMaskedLM",
+            Family::Roberta => "RobertaForMaskedLM",
+        }
+    }
+
+    fn new_parts(config: &EncoderConfig) -> &'static [&'static str] {
+        match config.known_family() {
+            Family::Bert => &["cls"],
+            Family::DistilBert => &["vocab_transform", "vocab_layer_norm", "vocab_projector"],
+            Family::Roberta => &["lm_head"],
+        }
+    }
+
+    fn tied(config: &EncoderConfig) -> &'static [&'static str] {
+        match config.known_family() {
+            Family::Bert => &[
+                "cls.predictions.decoder.weight",
+                "cls.predictions.decoder.bias",
+            ],
+            Family::DistilBert => &["vocab_projector.weight"],
+            Family::Roberta => &["lm_head.decoder.weight", "lm_head.decoder.bias"],
+        }
+    }
+
+    fn new(config: &EncoderConfig, init: &Init<'_>) -> Result<Self> {
+        if config.other.get("tie_word_embeddings") == Some(&Value::Bool(false)) {
+            return Err(NnError::Config {
+                name: "tie_word_embeddings",
+                value: "false".to_owned(),
+                reason: "only scores whose weights are the word embeddings are known here"
+                    .to_owned(),
+            });
+        }
         let hidden = config.hidden_size;
-        let transform = Transform {
+        let family = config.family()?;
+        Ok(Self {
+            encoder: Encoder::without_pooler(config, &init.at(0))?,
             dense: Linear::new(hidden, hidden, &init.at(1))?,
             layer_norm: LayerNorm::new(hidden, config.layer_norm_eps, init)?,
-        };
-        Ok(Self {
-            bert: BertModel::without_pooler(config, &init.at(0))?,
-            cls: Head {
-                predictions: Predictions {
-                    bias: init.constant(0.0, [config.vocab_size])?,
-                    transform,
-                },
+            bias: init.constant(0.0, [config.vocab_size])?,
+            activation: match family {
+                Family::Roberta => Activation::Gelu,
+                Family::Bert | Family::DistilBert => config.activation()?,
             },
-            activation: config.activation()?,
         })
     }
 
-    fn config(&self) -> &BertConfig {
-        self.bert.config()
+    fn config(&self) -> &EncoderConfig {
+        self.encoder.config()
     }
 }

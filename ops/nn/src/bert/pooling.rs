@@ -1,6 +1,34 @@
 //! One vector a text.
 
+use serde::{Deserialize, Serialize};
 use tensor::{Offsets, Result, Tensor, TensorError};
+
+/// How a text's vector comes from its tokens'.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pooling {
+    /// Their mean.
+    #[default]
+    Mean,
+    /// That of the first, such as `[CLS]`.
+    Cls,
+    /// That of the last.
+    Last,
+}
+
+impl Pooling {
+    /// `[tokens, hidden] -> [texts, hidden]`.
+    ///
+    /// # Errors
+    /// [`TensorError::Shape`] for a text without tokens.
+    pub fn forward(self, hidden: &Tensor, offsets: &Offsets) -> Result<Tensor> {
+        match self {
+            Self::Mean => mean_pooling(hidden, offsets),
+            Self::Cls => first_tokens(hidden, offsets),
+            Self::Last => last_tokens(hidden, offsets),
+        }
+    }
+}
 
 fn misfit(op: &'static str, reason: String, hidden: &Tensor) -> TensorError {
     TensorError::Shape {
@@ -38,6 +66,17 @@ fn check(op: &'static str, hidden: &Tensor, offsets: &Offsets) -> Result<()> {
 pub fn first_tokens(hidden: &Tensor, offsets: &Offsets) -> Result<Tensor> {
     check("first_tokens", hidden, offsets)?;
     hidden.index_select(0, &offsets.tensor().narrow(0, 0, offsets.texts())?)
+}
+
+/// The vector of each text's last token, `[tokens, hidden] -> [texts, hidden]`.
+///
+/// # Errors
+/// [`TensorError::Shape`] for a text without tokens.
+pub fn last_tokens(hidden: &Tensor, offsets: &Offsets) -> Result<Tensor> {
+    check("last_tokens", hidden, offsets)?;
+    let ends = offsets.as_slice().iter().skip(1);
+    let places: Vec<u32> = ends.map(|end| end - 1).collect();
+    hidden.index_select(0, &Tensor::new(&places, [places.len()], hidden.device())?)
 }
 
 /// The mean of each text's vectors, `[tokens, hidden] -> [texts, hidden]`.

@@ -1,57 +1,103 @@
-//! [`BertForSequenceClassification`]: labels of whole texts.
+//! [`SequenceClassifier`]: labels of whole texts.
 
-use tensor::Tensor;
+use tensor::{Activation, Tensor};
 
-use super::folder::Pretrained;
-use super::{BertConfig, BertModel};
+use super::{Encoder, EncoderConfig, Family, first_tokens};
 use crate::layers::{Linear, dropout};
-use crate::module::module;
-use crate::{Forward, Init, Packed, Result};
+use crate::module::module_named;
+use crate::{Forward, Init, Packed, Pretrained, Result};
 
-/// A score for each label of each text.
+/// A score for each label of each text, from its first token, as `transformers` computes it in each family.
 #[derive(Clone, Debug)]
-pub struct BertForSequenceClassification {
-    bert: BertModel,
+pub struct SequenceClassifier {
+    encoder: Encoder,
+    /// Where the encoder has no pooler for it.
+    dense: Option<Linear>,
     classifier: Linear,
 }
 
-module!(BertForSequenceClassification { bert, classifier });
+module_named!(
+    SequenceClassifier,
+    model {
+        encoder: model.encoder.family().model_type(),
+        dense: model.encoder.family().classifier_parts()[0],
+        classifier: model.encoder.family().classifier_parts()[1],
+    }
+);
 
-impl BertForSequenceClassification {
+impl SequenceClassifier {
     /// The scores, `[texts, labels]`: for [`Tensor::cross_entropy`] where labels exclude each other, else for
-    /// [`Tensor::binary_cross_entropy_with_logits`].
+    /// [`Tensor::bce_with_logits`].
     ///
     /// # Errors
-    /// As [`BertModel::forward`] and [`BertModel::pooled`].
+    /// As [`Encoder::forward`]; [`tensor::TensorError::Shape`] for a text without tokens.
     pub fn forward(&self, texts: &Packed, forward: Forward) -> Result<Tensor> {
-        let hidden = self.bert.forward(texts, forward.at(0))?;
-        let pooled = self.bert.pooled(&hidden, texts, forward)?;
-        let pooled = dropout(
-            &pooled,
-            self.bert.config().classifier_dropout(),
-            forward.at(1),
-        )?;
-        Ok(self.classifier.forward(&pooled, forward)?)
+        let hidden = self.encoder.forward(texts, forward.at(0))?;
+        let share = self.encoder.config().classifier_dropout();
+        let features = match (&self.dense, self.encoder.family()) {
+            (None, _) => self.encoder.pooled(&hidden, texts, forward)?,
+            (Some(dense), family) => {
+                let first = first_tokens(&hidden, texts.offsets())?;
+                match family {
+                    Family::Roberta => {
+                        let first = dropout(&first, share, forward.at(2))?;
+                        dense.forward_with(&first, Activation::Tanh, forward)?
+                    }
+                    _ => dense.forward_with(&first, Activation::Relu, forward)?,
+                }
+            }
+        };
+        let features = dropout(&features, share, forward.at(1))?;
+        Ok(self.classifier.forward(&features, forward)?)
     }
 
     /// The model below the classifier.
-    pub fn bert(&self) -> &BertModel {
-        &self.bert
+    pub fn encoder(&self) -> &Encoder {
+        &self.encoder
+    }
+
+    /// The same under its older name.
+    pub fn bert(&self) -> &Encoder {
+        &self.encoder
     }
 }
 
-impl Pretrained for BertForSequenceClassification {
-    const ARCHITECTURE: &'static str = "BertForSequenceClassification";
-    const NEW: &'static [&'static str] = &["classifier", "bert.pooler"];
+impl Pretrained for SequenceClassifier {
+    type Config = EncoderConfig;
 
-    fn new(config: &BertConfig, init: &Init<'_>) -> Result<Self> {
+    fn architecture(config: &EncoderConfig) -> &'static str {
+        match config.known_family() {
+            Family::Bert => "BertForSequenceClassification",
+            Family::DistilBert => "DistilBertForSequenceClassification",
+            Family::Roberta => "RobertaForSequenceClassification",
+        }
+    }
+
+    fn new_parts(config: &EncoderConfig) -> &'static [&'static str] {
+        match config.known_family() {
+            Family::Bert => &["classifier", "bert.pooler"],
+            Family::DistilBert => &["classifier", "pre_classifier"],
+            Family::Roberta => &["classifier"],
+        }
+    }
+
+    fn new(config: &EncoderConfig, init: &Init<'_>) -> Result<Self> {
+        let hidden = config.hidden_size;
+        let (encoder, dense) = match config.family()? {
+            Family::Bert => (Encoder::with_pooler(config, &init.at(0))?, None),
+            Family::DistilBert | Family::Roberta => (
+                Encoder::without_pooler(config, &init.at(0))?,
+                Some(Linear::new(hidden, hidden, &init.at(2))?),
+            ),
+        };
         Ok(Self {
-            bert: BertModel::with_pooler(config, &init.at(0))?,
-            classifier: Linear::new(config.hidden_size, config.labels(), &init.at(1))?,
+            encoder,
+            dense,
+            classifier: Linear::new(hidden, config.labels(), &init.at(1))?,
         })
     }
 
-    fn config(&self) -> &BertConfig {
-        self.bert.config()
+    fn config(&self) -> &EncoderConfig {
+        self.encoder.config()
     }
 }

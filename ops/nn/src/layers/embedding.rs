@@ -39,6 +39,20 @@ impl Embedding {
         forward.cast(&self.weight.tensor().embedding(ids, self.padding)?)
     }
 
+    /// The vectors of `first + ids`.
+    ///
+    /// # Errors
+    /// As [`Embedding::forward`]; [`tensor::TensorError::Shape`] if there are fewer than `first` rows.
+    pub fn forward_from(&self, first: usize, ids: &Tensor, forward: Forward) -> Result<Tensor> {
+        if first == 0 {
+            return self.forward(ids, forward);
+        }
+        let table = self.weight.tensor();
+        let rows = table.shape()[0].saturating_sub(first);
+        let padding = self.padding.and_then(|row| row.checked_sub(first as u32));
+        forward.cast(&table.narrow(0, first, rows)?.embedding(ids, padding)?)
+    }
+
     /// Its weight, `[count, hidden]`.
     pub fn weight(&self) -> &Parameter {
         &self.weight

@@ -67,7 +67,7 @@ pub fn texts(expected: &Value, device: &Device) -> Packed {
 }
 
 /// A model of the fixtures' configuration with the weights of a file.
-pub fn model<M: Pretrained>(file: &str, device: &Device) -> M {
+pub fn model<M: Pretrained<Config = BertConfig>>(file: &str, device: &Device) -> M {
     let config = BertConfig::read(fixtures().join("config.json")).expect("a configuration");
     let key = RandomKey::new(0);
     let (model, report) =

@@ -3,10 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tensor::{Device, RandomKey};
 
-use super::BertConfig;
 use crate::module::{Module, named_tensors};
 use crate::safetensors::{INDEX, Weights, write_sharded};
 use crate::{Init, LoadReport, NnError, Result, files, load};
@@ -14,26 +13,74 @@ use crate::{Init, LoadReport, NnError, Result, files, load};
 /// Bytes of one file of weights at most; `transformers` cuts larger models, too.
 pub const SHARD_BYTES: usize = 5_000_000_000;
 
+/// What config.json says of a model.
+pub trait ModelConfig: Sized {
+    /// Takes and checks what a config.json says; what it does not say is as usual for such models.
+    ///
+    /// # Errors
+    /// [`NnError::Config`] for what makes no model here.
+    fn from_json(found: Map<String, Value>) -> Result<Self>;
+
+    /// What config.json says.
+    ///
+    /// # Errors
+    /// [`NnError::Config`] for what makes no model here.
+    fn to_json(&self) -> Result<Map<String, Value>>;
+
+    /// The standard deviation of weights before training.
+    fn initializer_range(&self) -> f32;
+
+    /// What the names of tensors may begin with or not.
+    fn prefix(&self) -> &'static str;
+
+    /// Reads and checks a config.json.
+    ///
+    /// # Errors
+    /// [`NnError::Io`]; [`NnError::File`] for files that are no JSON, or no model that can be built here.
+    fn from_file(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let found: Map<String, Value> = files::read_json(path)?;
+        Self::from_json(found).map_err(|error| NnError::file(path, error.to_string()))
+    }
+}
+
 /// A model that is read from a folder and written to one.
 pub trait Pretrained: Module + Sized {
+    /// What its config.json says.
+    type Config: ModelConfig;
+
     /// As `transformers` calls it.
-    const ARCHITECTURE: &'static str;
+    fn architecture(config: &Self::Config) -> &'static str;
+
     /// The parts that a folder need not have, since they are trained for each task.
-    const NEW: &'static [&'static str] = &[];
+    fn new_parts(_config: &Self::Config) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Tensors that repeat others, which folders may have and which are neither read nor written.
-    const TIED: &'static [&'static str] = &[];
+    fn tied(_config: &Self::Config) -> &'static [&'static str] {
+        &[]
+    }
 
     /// A model before training.
     ///
     /// # Errors
     /// [`NnError::Config`] for a configuration that makes no model; [`tensor::TensorError::OutOfMemory`].
-    fn new(config: &BertConfig, init: &Init<'_>) -> Result<Self>;
+    fn new(config: &Self::Config, init: &Init<'_>) -> Result<Self>;
 
     /// Its configuration.
-    fn config(&self) -> &BertConfig;
+    fn config(&self) -> &Self::Config;
 
-    /// Reads config.json and the weights of a folder. Names may begin with `bert.` or not. Parts of [`Pretrained::NEW`] that
-    /// are not there, or have another shape, are drawn from `key`.
+    /// What else is written into the folder: nothing.
+    ///
+    /// # Errors
+    /// [`NnError::Io`].
+    fn save_others(&self, _folder: &Path) -> Result<()> {
+        Ok(())
+    }
+
+    /// Reads config.json and the weights of a folder. Names may begin with [`ModelConfig::prefix`] or not. Parts of
+    /// [`Pretrained::new_parts`] that are not there, or have another shape, are drawn from `key`.
     ///
     /// # Errors
     /// [`NnError::File`] for a folder that is none of a model, [`NnError::Weights`] if tensors are missing or have other shapes.
@@ -42,7 +89,7 @@ pub trait Pretrained: Module + Sized {
         key: RandomKey,
         device: &Device,
     ) -> Result<(Self, LoadReport)> {
-        let config = BertConfig::read(folder.as_ref().join("config.json"))?;
+        let config = Self::Config::from_file(folder.as_ref().join("config.json"))?;
         Self::from_folder_with(folder, &config, key, device)
     }
 
@@ -52,14 +99,19 @@ pub trait Pretrained: Module + Sized {
     /// As [`Pretrained::from_folder`].
     fn from_folder_with(
         folder: impl AsRef<Path>,
-        config: &BertConfig,
+        config: &Self::Config,
         key: RandomKey,
         device: &Device,
     ) -> Result<(Self, LoadReport)> {
         let weights = Weights::open(folder)?;
-        let mut model = Self::new(config, &init(config, key, device))?;
-        let report = load(&mut model, &weights, "bert", Self::TIED)?;
-        report.require_all_but(Self::NEW, &weights)?;
+        let init = Init {
+            deviation: config.initializer_range(),
+            key,
+            device,
+        };
+        let mut model = Self::new(config, &init)?;
+        let report = load(&mut model, &weights, config.prefix(), Self::tied(config))?;
+        report.require_all_but(Self::new_parts(config), &weights)?;
         Ok((model, report))
     }
 
@@ -80,28 +132,17 @@ pub trait Pretrained: Module + Sized {
         files::publish_folder(folder, |new| {
             keep_others(folder, new)?;
             files::write_json(&new.join("config.json"), &config_of::<Self>(self.config())?)?;
-            write_sharded(new, &named_tensors(self)?, shard_bytes).map(|_| ())
+            write_sharded(new, &named_tensors(self)?, shard_bytes)?;
+            self.save_others(new)
         })
     }
 }
 
-fn init<'a>(config: &BertConfig, key: RandomKey, device: &'a Device) -> Init<'a> {
-    Init {
-        deviation: config.initializer_range,
-        key,
-        device,
-    }
-}
-
-fn config_of<M: Pretrained>(config: &BertConfig) -> Result<Value> {
-    let mut value = serde_json::to_value(config).map_err(|error| NnError::Config {
-        name: "config.json",
-        value: M::ARCHITECTURE.to_owned(),
-        reason: error.to_string(),
-    })?;
-    value["architectures"] = json!([M::ARCHITECTURE]);
-    value["torch_dtype"] = json!("float32");
-    Ok(value)
+fn config_of<M: Pretrained>(config: &M::Config) -> Result<Value> {
+    let mut all = config.to_json()?;
+    all.insert("architectures".to_owned(), json!([M::architecture(config)]));
+    all.insert("torch_dtype".to_owned(), json!("float32"));
+    Ok(Value::Object(all))
 }
 
 /// Links or copies what a folder holds besides a model's configuration and weights.
