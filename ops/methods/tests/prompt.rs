@@ -123,7 +123,7 @@ fn pattern() -> Prompt {
 fn quick() -> Prompting {
     Prompting {
         optimisation: Optimisation {
-            epochs: 40.0,
+            epochs: 100.0,
             learning_rate: 2e-3,
             ..Optimisation::default()
         },

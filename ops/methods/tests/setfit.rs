@@ -56,7 +56,7 @@ fn quick() -> SetFit {
     SetFit {
         optimisation: Optimisation {
             learning_rate: 2e-3,
-            max_steps: Some(150),
+            max_steps: Some(500),
             ..SetFit::default().optimisation
         },
         ..SetFit::default()
@@ -88,7 +88,7 @@ fn labels_that_words_tell_are_learned_from_pairs() {
             &mut Session::new(7, &mut ()),
         )
         .expect("a training");
-        assert_eq!(outcome.steps, 150);
+        assert_eq!(outcome.steps, 500);
         let found = trained.predict(&new, DType::F32).expect("predictions");
         let all = (0..60).flat_map(|text| (0..3).map(move |label| (text, label)));
         let right = all
