@@ -1,7 +1,8 @@
 """Makes tests/fixtures/methods/: losses of the few-label methods by a few lines of PyTorch each, and what `transformers`' Trainer
 does step by step.
 
-`python tests/peers/methods.py` writes the fixtures. It starts from tests/fixtures/bert/, which bert.py makes.
+`python tests/peers/methods.py` writes the fixtures. It starts from tests/fixtures/bert/, which bert.py makes,
+and needs torch, transformers, accelerate and scikit-learn.
 """
 
 import json

@@ -1,7 +1,7 @@
 //! Few-label training over transformer encoders: fine-tuning, domain adaptation, UDA, self-training, SetFit, prompts.
 //!
 //! Each method takes tokenised texts, their labels, options and a [`Session`] (seed, [`Observer`], folder for checkpoints), and
-//! gives a trained model. It is generic over the model, of which it asks only what the traits in [`network`] say, and over the
+//! gives a trained model. It is generic over the model, of which it asks only what the traits [`Network`] and those above it say, and over the
 //! device that the model is on. The same seed gives the same bits, also if a training is killed and goes on.
 
 pub mod batches;

@@ -131,14 +131,16 @@ fn quick() -> Prompting {
     }
 }
 
+type Case = (
+    fn(usize, u64) -> (Vec<Text>, Targets),
+    Objective,
+    Thresholds,
+);
+
 #[test]
 fn labels_that_words_tell_are_learned_by_either_loss() {
     let device = native();
-    let cases: [(
-        fn(usize, u64) -> (Vec<Text>, Targets),
-        Objective,
-        Thresholds,
-    ); 3] = [
+    let cases: [Case; 3] = [
         (single, Objective::Decoupled, Thresholds::Half),
         (single, Objective::AmongLabels, Thresholds::Half),
         (multi, Objective::Decoupled, Thresholds::One),

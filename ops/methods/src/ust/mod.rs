@@ -117,6 +117,7 @@ pub fn ust<N: LabelNetwork>(
                 let dropped = |batch| Forward::training(key.fold(batch));
                 let logits = predict::logits(teacher, &texts, dropped)?;
                 passes.push(predict::probabilities(problem, &logits, labels.len()));
+                observer.progress("passes", pass + 1, options.passes as u64);
                 if observer.should_stop() {
                     return Err(MethodError::Interrupted {
                         method: METHOD,
