@@ -1,7 +1,8 @@
 """Makes tests/fixtures/methods/: losses of the few-label methods by a few lines of PyTorch each, and what `transformers`' Trainer
 does step by step.
 
-`python tests/peers/methods.py` writes the fixtures. It starts from tests/fixtures/bert/, which bert.py makes.
+`python tests/peers/methods.py` writes the fixtures. It starts from tests/fixtures/bert/, which bert.py makes,
+and needs torch, transformers, accelerate and scikit-learn.
 """
 
 import json
@@ -9,9 +10,11 @@ import os
 import tempfile
 from pathlib import Path
 
+import numpy
 import torch
 import torch.nn.functional as F
 import transformers
+from sklearn.linear_model import LogisticRegression
 from safetensors.torch import load_file
 from torch.utils.data import SequentialSampler
 from transformers import BertConfig, BertForSequenceClassification, Trainer, TrainingArguments
@@ -71,6 +74,80 @@ def uda(rng):
     return dict(consistency=cases, annealed=annealed)
 
 
+def ust(rng):
+    """Mukherjee & Awadallah 2020: BALD, variances and confident weights of passes with dropout, in double precision."""
+    cases = []
+    for problem in ["single", "multi"]:
+        logits = 2 * torch.randn(7, 5, 3, generator=rng, dtype=torch.float64)
+        p = (logits.softmax(-1) if problem == "single" else logits.sigmoid()).float().double()
+        both = p if problem == "single" else torch.stack([p, 1 - p], -1)
+        entropy = lambda p: -torch.special.xlogy(p, p).sum(-1)
+        bald = entropy(both.mean(0)) - entropy(both).mean(0)
+        bald = bald if problem == "single" else bald.sum(-1)
+        variance = p.var(0, correction=0)
+        if problem == "single":
+            majority = F.one_hot(p.argmax(-1), 3).sum(0)
+            majority = F.one_hot(majority.argmax(-1), 3)
+        else:
+            majority = (p >= 0.5).double().mean(0) > 0.5
+        cases.append(dict(
+            problem=problem, passes=[numbers(row) for row in p], bald=numbers(bald), variances=numbers(variance),
+            weights=numbers(-0.1 * torch.log(variance + 1e-10)), majority=numbers(majority.float()),
+        ))
+    return cases
+
+
+def cosine(rng):
+    """CosineSimilarityLoss of sentence-transformers."""
+    vectors = torch.randn(5, 4, generator=rng).requires_grad_()
+    first, second = torch.tensor([0, 1, 4, 2]), torch.tensor([1, 3, 0, 4])
+    target = torch.tensor([1.0, 0.0, 1.0, 0.5])
+    loss = F.mse_loss(F.cosine_similarity(vectors[first], vectors[second]), target)
+    loss.backward()
+    return dict(
+        vectors=numbers(vectors), first=first.tolist(), second=second.tolist(), similarities=numbers(target), loss=loss.item(),
+        gradient=numbers(vectors.grad),
+    )
+
+
+def logistic(rng):
+    """Probabilities of scikit-learn's logistic regression, one against the rest and of classes."""
+    vectors = F.normalize(torch.randn(24, 4, generator=rng, dtype=torch.float64)).float()
+    has = (vectors @ torch.randn(4, 3, generator=rng) + 0.3 * torch.randn(24, 3, generator=rng) > 0.2).int()
+    classes = (vectors @ torch.randn(4, 3, generator=rng)).argmax(-1)
+    options = dict(C=2.0, tol=1e-10, max_iter=10_000)
+    multi = [LogisticRegression(**options).fit(vectors, has[:, label]).predict_proba(vectors)[:, 1] for label in range(3)]
+    single = LogisticRegression(**options).fit(vectors, classes).predict_proba(vectors)
+    return dict(
+        vectors=numbers(vectors), has=has.tolist(), classes=classes.tolist(),
+        multi=torch.tensor(numpy.stack(multi, 1)).reshape(-1).tolist(), single=torch.tensor(single).reshape(-1).tolist(),
+    )
+
+
+def adapet(rng):
+    """Tam et al. 2021: the decoupled loss over the whole vocabulary, and label-conditioned masks, by BCELoss of probabilities."""
+    scores = torch.randn(4, 20, generator=rng).requires_grad_()
+    words = torch.tensor([3, 11, 7])
+    target = torch.tensor([[1.0, 0, 0], [0, 0, 1], [0, 1, 0], [1, 0, 1]])
+    q = scores.softmax(-1)[:, words]
+    loss = torch.nn.BCELoss()(q, target)
+    loss.backward()
+    label = dict(
+        scores=numbers(scores), words=words.tolist(), targets=numbers(target), loss=loss.item(), gradient=numbers(scores.grad),
+        probabilities=numbers(q),
+    )
+    scores = torch.randn(6, 20, generator=rng).requires_grad_()
+    originals = torch.tensor([4, 0, 19, 8, 8, 2])
+    right = torch.tensor([1.0, 1, 0, 0, 1, 0])
+    q = scores.softmax(-1).gather(1, originals[:, None])[:, 0]
+    loss = torch.nn.BCELoss()(q, right)
+    loss.backward()
+    conditioned = dict(
+        scores=numbers(scores), originals=originals.tolist(), right=numbers(right), loss=loss.item(), gradient=numbers(scores.grad),
+    )
+    return dict(label=label, conditioned=conditioned)
+
+
 class InOrder(Trainer):
     """Reads texts in their order, and notes losses without rounding."""
 
@@ -128,6 +205,10 @@ def main():
     expected = dict(
         versions=dict(torch=torch.__version__, transformers=transformers.__version__),
         uda=uda(rng),
+        ust=ust(rng),
+        cosine=cosine(rng),
+        logistic=logistic(rng),
+        adapet=adapet(rng),
         trainer=[trainer(problem, rng) for problem in ["single_label_classification", "multi_label_classification"]],
     )
     (HERE / "expected.json").write_text(json.dumps(expected, indent=1) + "\n")

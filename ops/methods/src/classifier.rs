@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use nn::Forward;
-use nn::bert::{BertConfig, BertForSequenceClassification, Pretrained};
+use nn::bert::{EncoderConfig, SequenceClassifier};
+use nn::{Forward, Pretrained};
 use serde::{Deserialize, Serialize};
 use tensor::{DType, Device, RandomKey};
 
@@ -104,13 +104,13 @@ impl<N: LabelNetwork> Classifier<N> {
 
 /// The configuration of a pretrained model with a head for these labels, as `transformers` reads it.
 #[must_use]
-pub fn with_labels(config: &BertConfig, labels: &[String], problem: Problem) -> BertConfig {
+pub fn with_labels(config: &EncoderConfig, labels: &[String], problem: Problem) -> EncoderConfig {
     let mut config = config.clone().with_labels(labels);
     (config.other).insert("problem_type".to_owned(), problem.name().into());
     config
 }
 
-impl Classifier<BertForSequenceClassification> {
+impl Classifier<SequenceClassifier> {
     /// Writes a folder that `transformers` reads, config.json with `id2label` and `problem_type`, with `labels.json` beside it.
     /// Other files of the folder, such as the tokenizer's, are kept.
     ///
@@ -128,8 +128,7 @@ impl Classifier<BertForSequenceClassification> {
     pub fn open(folder: impl AsRef<Path>, device: &Device) -> Result<Self> {
         let folder = folder.as_ref();
         let decision = Decision::read(folder)?;
-        let (network, report) =
-            BertForSequenceClassification::from_folder(folder, RandomKey::new(0), device)?;
+        let (network, report) = SequenceClassifier::from_folder(folder, RandomKey::new(0), device)?;
         if !report.missing.is_empty() || network.labels() != decision.labels.len() {
             return Err(MethodError::file(
                 folder,

@@ -1,7 +1,7 @@
 //! Few-label training over transformer encoders: fine-tuning, domain adaptation, UDA, self-training, SetFit, prompts.
 //!
 //! Each method takes tokenised texts, their labels, options and a [`Session`] (seed, [`Observer`], folder for checkpoints), and
-//! gives a trained model. It is generic over the model, of which it asks only what the traits in [`network`] say, and over the
+//! gives a trained model. It is generic over the model, of which it asks only what the traits [`Network`] and those above it say, and over the
 //! device that the model is on. The same seed gives the same bits, also if a training is killed and goes on.
 
 pub mod batches;
@@ -10,6 +10,8 @@ mod contextual;
 mod data;
 mod error;
 mod fine_tune;
+mod lbfgs;
+mod logistic;
 pub mod loss;
 mod metrics;
 pub mod mlm;
@@ -17,23 +19,34 @@ mod network;
 mod observer;
 mod options;
 mod predict;
+pub mod prompt;
 mod random;
+mod rounds;
+mod self_training;
+pub mod setfit;
 mod supervised;
 mod thresholds;
 mod train;
 pub mod uda;
+pub mod ust;
 
 pub use classifier::{Classifier, Decision, LABELS_FILE, with_labels};
 pub use contextual::{Change, Contextual, Edit, contextual};
 pub use data::{Labelled, Problem, Targets, Text, Vocabulary};
 pub use error::{MethodError, Result};
 pub use fine_tune::{FineTune, fine_tune};
+pub use logistic::LogisticHead;
 pub use metrics::Metric;
 pub use mlm::{Masking, Mlm, mlm};
 pub use network::{LabelNetwork, MaskedNetwork, Network, SentenceNetwork};
 pub use observer::{Evaluation, Observer, StepReport};
 pub use options::Optimisation;
 pub use predict::BATCH_TOKENS;
+pub use prompt::{Prompt, PromptClassifier, Prompting, prompt};
+pub use rounds::{Rounds, Start};
+pub use self_training::{SelfTraining, self_training};
+pub use setfit::{SetFit, SetFitClassifier, setfit};
 pub use thresholds::Thresholds;
 pub use train::{Checkpointing, Outcome, Selection, Session};
 pub use uda::{Uda, Unlabelled, uda};
+pub use ust::{Ust, ust};

@@ -1,7 +1,7 @@
 //! What the methods ask of a model: the traits, and the encoders of [`nn`] that have them.
 
-use nn::bert::{BertForMaskedLm, BertForSequenceClassification, Pretrained, SentenceEncoder};
-use nn::{Forward, Module, Packed, Result, named_parameters};
+use nn::bert::{MaskedLm, SentenceEncoder, SequenceClassifier};
+use nn::{Forward, Module, Packed, Pretrained, Result, named_parameters};
 use tensor::{Activation, Device, Tensor};
 
 /// A model over token ids. Clones share memory until one of them trains.
@@ -85,13 +85,9 @@ macro_rules! network {
     };
 }
 
-network!(
-    BertForSequenceClassification,
-    BertForMaskedLm,
-    SentenceEncoder
-);
+network!(SequenceClassifier, MaskedLm, SentenceEncoder);
 
-impl LabelNetwork for BertForSequenceClassification {
+impl LabelNetwork for SequenceClassifier {
     fn labels(&self) -> usize {
         self.config().labels()
     }
@@ -101,7 +97,7 @@ impl LabelNetwork for BertForSequenceClassification {
     }
 }
 
-impl MaskedNetwork for BertForMaskedLm {
+impl MaskedNetwork for MaskedLm {
     fn transformed(&self, texts: &Packed, places: &Tensor, forward: Forward) -> Result<Tensor> {
         Self::transformed(self, texts, Some(places), forward)
     }
@@ -113,7 +109,7 @@ impl MaskedNetwork for BertForMaskedLm {
 
 impl SentenceNetwork for SentenceEncoder {
     fn dimensions(&self) -> usize {
-        self.config().hidden_size
+        self.encoder().hidden_size()
     }
 
     fn embed(&self, texts: &Packed, forward: Forward) -> Result<Tensor> {

@@ -61,6 +61,9 @@ pub trait Observer {
     /// The model was evaluated.
     fn evaluated(&mut self, _evaluation: &Evaluation) {}
 
+    /// Work besides steps, such as `passes` of a teacher, is `done` of `all`.
+    fn progress(&mut self, _what: &str, _done: u64, _all: u64) {}
+
     /// Something that the user should know, though training goes on.
     fn warn(&mut self, _message: &str) {}
 

@@ -126,34 +126,33 @@ fn losses_follow_those_of_the_trainer_of_transformers_step_by_step() {
 
 #[test]
 fn labels_that_words_tell_are_learned_and_found_in_new_texts() {
-    for device in [native()] {
-        for make in [single, multi] {
-            let ((texts, targets), (new, known)) = (make(96, 1), make(60, 2));
-            let mut notes = Notes::default();
-            let (trained, _) = fine_tune(
-                classifier(3, &targets, &device),
-                &names(3),
-                Labelled {
-                    texts: &texts,
-                    targets: &targets,
-                },
-                None,
-                &quick(),
-                &mut Session::new(7, &mut notes),
-            )
-            .expect("a training");
-            let found = trained.predict(&new, DType::F32).expect("predictions");
-            let right = (0..60)
-                .flat_map(|text| (0..3).map(move |label| (text, label)))
-                .filter(|&(text, label)| found.has(text, label) == known.has(text, label))
-                .count();
-            assert!(
-                right >= 170,
-                "{right} of 180 decisions on {device}; losses {:?}",
-                notes.losses()
-            );
-            assert!(notes.warnings.is_empty());
-        }
+    let device = native();
+    for make in [single, multi] {
+        let ((texts, targets), (new, known)) = (make(96, 1), make(60, 2));
+        let mut notes = Notes::default();
+        let (trained, _) = fine_tune(
+            classifier(3, &targets, &device),
+            &names(3),
+            Labelled {
+                texts: &texts,
+                targets: &targets,
+            },
+            None,
+            &quick(),
+            &mut Session::new(7, &mut notes),
+        )
+        .expect("a training");
+        let found = trained.predict(&new, DType::F32).expect("predictions");
+        let right = (0..60)
+            .flat_map(|text| (0..3).map(move |label| (text, label)))
+            .filter(|&(text, label)| found.has(text, label) == known.has(text, label))
+            .count();
+        assert!(
+            right >= 170,
+            "{right} of 180 decisions on {device}; losses {:?}",
+            notes.losses()
+        );
+        assert!(notes.warnings.is_empty());
     }
 }
 

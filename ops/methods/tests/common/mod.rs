@@ -82,7 +82,7 @@ pub fn vocabulary() -> Vocabulary {
     }
 }
 
-fn build<M: Pretrained>(config: &BertConfig, device: &Device) -> M {
+fn build<M: Pretrained<Config = BertConfig>>(config: &BertConfig, device: &Device) -> M {
     let init = Init {
         deviation: config.initializer_range,
         key: RandomKey::new(17),
@@ -104,7 +104,7 @@ pub fn masked_lm(device: &Device) -> BertForMaskedLm {
     build(&config(0.0), device)
 }
 
-pub fn model<M: Pretrained>(device: &Device) -> M {
+pub fn model<M: Pretrained<Config = BertConfig>>(device: &Device) -> M {
     build(&config(0.1), device)
 }
 

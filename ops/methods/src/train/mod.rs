@@ -2,87 +2,24 @@
 //!
 //! A batch is a function of the step's number, so a loop that goes on from a checkpoint makes the same steps, to the bit.
 
-use std::path::PathBuf;
+mod fingerprint;
+mod part;
+mod session;
+
+pub(crate) use fingerprint::Fingerprint;
+pub(crate) use part::part;
+pub use session::{Checkpointing, Session};
+
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use nn::training::{Checkpoints, DataPlace, Trainer};
 use nn::{Forward, Module};
 use serde::{Deserialize, Serialize};
-use tensor::{RandomKey, Tensor};
+use tensor::Tensor;
 
 use crate::metrics::Metric;
-use crate::{Evaluation, MethodError, Observer, Optimisation, Result, StepReport};
-
-/// Where and how often training is saved, so that a killed one goes on.
-#[derive(Clone, Debug)]
-pub struct Checkpointing {
-    /// A folder for one training, kept until that is done.
-    pub folder: PathBuf,
-    /// The time between two checkpoints at least. It changes no result.
-    pub every: Duration,
-}
-
-impl Checkpointing {
-    /// Checkpoints in `folder` once a minute.
-    pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self {
-            folder: folder.into(),
-            every: Duration::from_secs(60),
-        }
-    }
-
-    /// Those of a part of the training.
-    pub(crate) fn at(&self, part: &str) -> Self {
-        Self {
-            folder: self.folder.join(part),
-            every: self.every,
-        }
-    }
-}
-
-/// What goes with every training, besides model, data and options.
-pub struct Session<'a> {
-    /// All random numbers follow from it.
-    pub seed: u64,
-    /// Who watches.
-    pub observer: &'a mut dyn Observer,
-    /// Where it is saved; nowhere without.
-    pub checkpoints: Option<Checkpointing>,
-}
-
-impl<'a> Session<'a> {
-    /// A training that is saved nowhere.
-    pub fn new(seed: u64, observer: &'a mut dyn Observer) -> Self {
-        Self {
-            seed,
-            observer,
-            checkpoints: None,
-        }
-    }
-
-    /// The same, saved in `folder`; see [`Checkpointing::new`].
-    #[must_use]
-    pub fn saved_in(self, folder: impl Into<PathBuf>) -> Self {
-        Self {
-            checkpoints: Some(Checkpointing::new(folder)),
-            ..self
-        }
-    }
-
-    pub(crate) fn key(&self) -> RandomKey {
-        RandomKey::new(self.seed)
-    }
-
-    /// The session of a part of the method, whose random numbers and checkpoints are its own.
-    pub(crate) fn part(&mut self, name: &str, place: u64) -> Session<'_> {
-        Session {
-            seed: self.key().fold(place).seed,
-            checkpoints: self.checkpoints.as_ref().map(|all| all.at(name)),
-            observer: self.observer,
-        }
-    }
-}
+use crate::{Evaluation, MethodError, Optimisation, Result, StepReport};
 
 /// When a model is evaluated, and what for.
 #[derive(Clone, Debug, PartialEq)]
@@ -106,7 +43,7 @@ impl Default for Selection {
 }
 
 /// What a training came to.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
     /// Steps that were made.
     pub steps: u64,
@@ -315,6 +252,7 @@ pub(crate) fn run<M: Module + Clone, B: Send>(
     if let Some(best) = best {
         *model = best;
     }
+    session.reports = notes.steps;
     Ok(Outcome {
         steps: trainer.state().step,
         evaluations: notes.evaluations,
@@ -377,49 +315,4 @@ fn read(parts: &[(&'static str, Tensor)]) -> Result<Vec<(String, f32)>> {
     let values = Tensor::stack(&numbers, 0)?.to_f32_vec()?;
     let names = parts.iter().map(|(name, _)| (*name).to_owned());
     Ok(names.zip(values).collect())
-}
-
-/// A number that differs for different trainings: 64-bit FNV-1a of all that is written to it.
-pub(crate) struct Fingerprint(u64);
-
-impl Fingerprint {
-    pub fn new(method: &str, options: &impl std::fmt::Debug, seed: u64) -> Self {
-        let mut fingerprint = Self(0xcbf2_9ce4_8422_2325);
-        fingerprint.bytes(format!("{method} {options:?} {seed}").as_bytes());
-        fingerprint
-    }
-
-    fn bytes(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
-
-    pub fn texts(mut self, texts: &[crate::Text]) -> Self {
-        for text in texts {
-            self.bytes(&(text.len() as u64).to_le_bytes());
-            text.ids.iter().for_each(|id| self.bytes(&id.to_le_bytes()));
-        }
-        self
-    }
-
-    pub fn targets(mut self, targets: &crate::Targets) -> Self {
-        match targets {
-            crate::Targets::Multi(rows) => {
-                for row in rows {
-                    row.iter().for_each(|&has| self.bytes(&[u8::from(has)]));
-                }
-            }
-            crate::Targets::Single(classes) => {
-                classes
-                    .iter()
-                    .for_each(|class| self.bytes(&class.to_le_bytes()));
-            }
-        }
-        self
-    }
-
-    pub fn done(self) -> u64 {
-        self.0
-    }
 }

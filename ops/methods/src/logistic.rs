@@ -1,0 +1,207 @@
+//! Logistic regression over vectors of texts: the head of [`setfit`](crate::setfit()).
+
+use serde::{Deserialize, Serialize};
+
+use crate::Targets;
+use crate::lbfgs::{dot, minimize};
+
+/// The score of a label that no training text has, where labels exclude each other.
+const NEVER: f64 = -1e4;
+
+/// A linear map from vectors to scores.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LogisticHead {
+    /// A vector for each label.
+    pub weights: Vec<Vec<f32>>,
+    /// A number for each label.
+    pub biases: Vec<f32>,
+}
+
+impl LogisticHead {
+    /// The scores of vectors of length `dimensions`, `[texts * labels]`.
+    pub(crate) fn logits(&self, vectors: &[f32], dimensions: usize) -> Vec<f32> {
+        let score = |vector: &[f32], label: usize| {
+            let products = vector.iter().zip(&self.weights[label]);
+            let sum: f64 = products.map(|(x, w)| f64::from(*x) * f64::from(*w)).sum();
+            (sum + f64::from(self.biases[label])) as f32
+        };
+        (vectors.chunks(dimensions.max(1)))
+            .flat_map(|vector| (0..self.weights.len()).map(move |label| score(vector, label)))
+            .collect()
+    }
+
+    /// Fits `C Σ loss + ½ Σ w²` as scikit-learn's `LogisticRegression` does, biases free: one problem a label where labels do not
+    /// exclude each other, else one softmax over those that training texts have. Where all or none of the texts have a label, its
+    /// weights are 0 and its bias is the logit of `(n + 1) / (N + 2)`.
+    pub(crate) fn fit(
+        vectors: &[f32],
+        dimensions: usize,
+        targets: &Targets,
+        labels: usize,
+        inverse_decay: f64,
+    ) -> Self {
+        let rows: Vec<Vec<f64>> = (vectors.chunks(dimensions.max(1)))
+            .map(|row| row.iter().map(|x| f64::from(*x)).collect())
+            .collect();
+        let mut head = Self {
+            weights: vec![vec![0.0; dimensions]; labels],
+            biases: vec![0.0; labels],
+        };
+        match targets {
+            Targets::Multi(known) => {
+                for label in 0..labels {
+                    let has: Vec<bool> = known.iter().map(|row| row[label]).collect();
+                    head.set(label, &binary(&rows, dimensions, &has, inverse_decay));
+                }
+            }
+            Targets::Single(known) => {
+                let present: Vec<u32> = (0..labels as u32).filter(|k| known.contains(k)).collect();
+                let classes: Vec<usize> = (known.iter())
+                    .map(|class| present.iter().position(|k| k == class).unwrap_or(0))
+                    .collect();
+                let found = softmax(&rows, dimensions, &classes, present.len(), inverse_decay);
+                head.biases.fill(NEVER as f32);
+                for (label, parameters) in present.iter().zip(found.chunks(dimensions + 1)) {
+                    head.set(*label as usize, parameters);
+                }
+            }
+        }
+        head
+    }
+
+    /// Weights and then the bias of a label.
+    fn set(&mut self, label: usize, parameters: &[f64]) {
+        if let Some((bias, weights)) = parameters.split_last() {
+            self.weights[label] = weights.iter().map(|w| *w as f32).collect();
+            self.biases[label] = *bias as f32;
+        }
+    }
+}
+
+fn score(row: &[f64], parameters: &[f64]) -> f64 {
+    dot(row, parameters) + parameters.last().copied().unwrap_or(0.0)
+}
+
+/// Weights and bias of one label.
+fn binary(rows: &[Vec<f64>], dimensions: usize, has: &[bool], inverse_decay: f64) -> Vec<f64> {
+    let positives = has.iter().filter(|has| **has).count();
+    let start = vec![0.0; dimensions + 1];
+    if positives == 0 || positives == has.len() {
+        let (n, all) = (positives as f64, has.len() as f64);
+        let mut constant = start;
+        constant[dimensions] = ((n + 1.0) / (all - n + 1.0)).ln();
+        return constant;
+    }
+    minimize(start, 1e-6, 1000, |x, gradient| {
+        let mut value = decay(x, gradient, dimensions);
+        for (row, has) in rows.iter().zip(has) {
+            let sign = if *has { 1.0 } else { -1.0 };
+            let margin = sign * score(row, x);
+            value += inverse_decay * ((-margin).max(0.0) + (-margin.abs()).exp().ln_1p());
+            let slope = -inverse_decay * sign / (1.0 + margin.exp());
+            push(gradient, slope, row);
+        }
+        value
+    })
+}
+
+/// Weights and bias of each class, one after the other.
+fn softmax(
+    rows: &[Vec<f64>],
+    dimensions: usize,
+    classes: &[usize],
+    count: usize,
+    inverse_decay: f64,
+) -> Vec<f64> {
+    let width = dimensions + 1;
+    let mut scores = vec![0.0; count];
+    minimize(vec![0.0; width * count], 1e-6, 1000, |x, gradient| {
+        let parts = x.chunks(width).zip(gradient.chunks_mut(width));
+        let mut value: f64 = parts
+            .map(|(x, gradient)| decay(x, gradient, dimensions))
+            .sum();
+        for (row, &class) in rows.iter().zip(classes) {
+            for (found, x) in scores.iter_mut().zip(x.chunks(width)) {
+                *found = score(row, x);
+            }
+            let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let sum: f64 = scores.iter().map(|score| (score - largest).exp()).sum();
+            let all = largest + sum.ln();
+            value += inverse_decay * (all - scores[class]);
+            for (place, gradient) in gradient.chunks_mut(width).enumerate() {
+                let right = f64::from(u8::from(place == class));
+                let slope = inverse_decay * ((scores[place] - all).exp() - right);
+                push(gradient, slope, row);
+            }
+        }
+        value
+    })
+}
+
+/// `½ Σ w²`, whose gradient is written; 0 for the bias.
+fn decay(x: &[f64], gradient: &mut [f64], dimensions: usize) -> f64 {
+    gradient.copy_from_slice(x);
+    gradient[dimensions] = 0.0;
+    0.5 * dot(&x[..dimensions], &x[..dimensions])
+}
+
+fn push(gradient: &mut [f64], slope: f64, row: &[f64]) {
+    for (g, x) in gradient.iter_mut().zip(row) {
+        *g += slope * x;
+    }
+    gradient[row.len()] += slope;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::Problem;
+    use crate::predict::probabilities;
+
+    #[test]
+    fn probabilities_equal_those_of_scikit_learn() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../../tests/fixtures/methods/expected.json");
+        let all: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        let case = &all["logistic"];
+        let numbers = |value: &serde_json::Value| -> Vec<f32> {
+            let numbers = value.as_array().unwrap().iter();
+            numbers.map(|x| x.as_f64().unwrap() as f32).collect()
+        };
+        let vectors = numbers(&case["vectors"]);
+        let rows = case["has"].as_array().unwrap().iter();
+        let has = rows.map(|row| numbers(row).into_iter().map(|x| x == 1.0).collect());
+        let classes = numbers(&case["classes"]).into_iter().map(|x| x as u32);
+        for (targets, problem, name) in [
+            (Targets::Multi(has.collect()), Problem::Multi, "multi"),
+            (
+                Targets::Single(classes.collect()),
+                Problem::Single,
+                "single",
+            ),
+        ] {
+            let head = LogisticHead::fit(&vectors, 4, &targets, 3, 2.0);
+            let found = probabilities(problem, &head.logits(&vectors, 4), 3);
+            for (found, expected) in found.iter().zip(numbers(&case[name])) {
+                assert!(
+                    (found - expected).abs() < 1e-4,
+                    "{name}: {found} and {expected}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn labels_that_all_or_no_texts_have_get_their_frequency_and_no_weights() {
+        let targets = Targets::Multi(vec![vec![true, false]; 3]);
+        let head = LogisticHead::fit(&[1.0, 0.5, -1.0], 1, &targets, 2, 1.0);
+        assert_eq!(head.weights, [[0.0], [0.0]]);
+        let found = probabilities(Problem::Multi, &head.biases, 2);
+        assert!(
+            (found[0] - 0.8).abs() < 1e-6 && (found[1] - 0.2).abs() < 1e-6,
+            "{found:?}"
+        );
+    }
+}

@@ -1,0 +1,189 @@
+//! Labels from a causal language model that is shown examples and trains nothing (Brown et al. 2020), calibrated by what it says
+//! of inputs without content (Zhao et al. 2021, "Calibrate before use").
+
+use crate::{MethodError, Result, Text};
+
+const METHOD: &str = "in_context";
+
+/// A causal language model as this needs it.
+pub trait CausalScorer {
+    /// The tokens of a prompt and what continues it at most.
+    fn max_tokens(&self) -> usize;
+
+    /// The logarithm of the probability of each continuation after its prompt, of all its tokens together. Many begin with the same
+    /// prompt, one behind the other.
+    ///
+    /// # Errors
+    /// Those of the model.
+    fn log_probabilities(&self, pairs: &[(&[u32], &[u32])]) -> Result<Vec<f64>>;
+}
+
+/// An example with its label.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Demonstration {
+    /// The text's tokens.
+    pub text: Vec<u32>,
+    /// The number of its label.
+    pub label: usize,
+}
+
+/// How a text and its label are written, and what stands before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InContext {
+    /// What the task is, before all examples.
+    pub instruction: Vec<u32>,
+    /// Examples.
+    pub demonstrations: Vec<Demonstration>,
+    /// Before each text, such as "Issue: ".
+    pub before: Vec<u32>,
+    /// Between a text and its label, such as "\nLabel:".
+    pub between: Vec<u32>,
+    /// Behind each label, such as "\n\n".
+    pub after: Vec<u32>,
+    /// For each label the words that stand for it, of one or more tokens.
+    pub verbalizers: Vec<Vec<u32>>,
+    /// Whether the probability of a word of several tokens is the geometric mean of theirs, so that long ones lose nothing.
+    pub by_length: bool,
+}
+
+impl InContext {
+    /// The prompt for a text, of `most` tokens at most: the last examples are left out as far as it takes, and then the text is
+    /// cut at its end.
+    ///
+    /// # Errors
+    /// [`MethodError::Input`] if even without examples and text it is too long.
+    pub fn prompt(&self, text: &[u32], most: usize) -> Result<Vec<u32>> {
+        let frame = self.instruction.len() + self.before.len() + self.between.len();
+        let Some(room) = most.checked_sub(frame + 1) else {
+            return Err(MethodError::input(
+                METHOD,
+                format!(
+                    "instruction and template have {frame} tokens, more than the model's {most}; shorten them"
+                ),
+            ));
+        };
+        let mut prompt = self.instruction.clone();
+        let mut room = room.saturating_sub(text.len());
+        for example in &self.demonstrations {
+            let written = self.write(&example.text, example.label);
+            if written.len() > room {
+                break;
+            }
+            room -= written.len();
+            prompt.extend(written);
+        }
+        let rest = most - (prompt.len() + self.before.len() + self.between.len());
+        prompt.extend(&self.before);
+        prompt.extend(&text[..text.len().min(rest)]);
+        prompt.extend(&self.between);
+        Ok(prompt)
+    }
+
+    fn write(&self, text: &[u32], label: usize) -> Vec<u32> {
+        [
+            &self.before,
+            text,
+            &self.between,
+            &self.verbalizers[label],
+            &self.after,
+        ]
+        .concat()
+    }
+
+    fn check(&self) -> Result<()> {
+        let refuse = |reason: &str| Err(MethodError::input(METHOD, reason));
+        if self.verbalizers.is_empty() || self.verbalizers.iter().any(Vec::is_empty) {
+            return refuse("every label needs a word of one token or more");
+        }
+        let labels = self.verbalizers.len();
+        match self
+            .demonstrations
+            .iter()
+            .any(|example| example.label >= labels)
+        {
+            true => refuse(
+                "an example has a label that there is no word for; check the labels' numbers",
+            ),
+            false => Ok(()),
+        }
+    }
+
+    /// The probability of each label of each text among all labels, `[texts * labels]`. Special tokens of texts are left out.
+    ///
+    /// # Errors
+    /// [`MethodError::Input`] for prompts that do not fit the model; those of the model.
+    pub fn probabilities<S: CausalScorer>(&self, model: &S, texts: &[Text]) -> Result<Vec<f32>> {
+        self.check()?;
+        let longest = self.verbalizers.iter().map(Vec::len).max().unwrap_or(0);
+        let most = model.max_tokens().saturating_sub(longest);
+        let mut all = Vec::with_capacity(texts.len() * self.verbalizers.len());
+        for text in texts {
+            let words: Vec<u32> = (text.ids.iter().zip(&text.special))
+                .filter(|(_, special)| !**special)
+                .map(|(id, _)| *id)
+                .collect();
+            let prompt = self.prompt(&words, most)?;
+            let pairs: Vec<(&[u32], &[u32])> = (self.verbalizers.iter())
+                .map(|words| (&prompt[..], &words[..]))
+                .collect();
+            let scores = model.log_probabilities(&pairs)?;
+            let scores: Vec<f32> = (scores.iter().zip(&self.verbalizers))
+                .map(|(score, words)| match self.by_length {
+                    true => (score / words.len() as f64) as f32,
+                    false => *score as f32,
+                })
+                .collect();
+            let sum = crate::loss::logsumexp(&scores);
+            all.extend(
+                scores
+                    .iter()
+                    .map(|score| (f64::from(*score) - sum).exp() as f32),
+            );
+        }
+        Ok(all)
+    }
+
+    /// The same divided by what the model says of `empty` texts, such as "N/A" and nothing at all, on average, and brought to sum 1:
+    /// `softmax(W p + b)` of section 5 with `W = diag(p_cf)⁻¹` and `b = 0`, whose softmax the authors' program leaves at dividing by
+    /// the sum.
+    ///
+    /// # Errors
+    /// As [`InContext::probabilities`]; [`MethodError::Input`] without any empty text.
+    pub fn calibrated<S: CausalScorer>(
+        &self,
+        model: &S,
+        texts: &[Text],
+        empty: &[Text],
+    ) -> Result<Vec<f32>> {
+        if empty.is_empty() {
+            return Err(MethodError::input(
+                METHOD,
+                "calibration takes texts without content, such as \"N/A\"; give one or more",
+            ));
+        }
+        let labels = self.verbalizers.len();
+        let of_empty = self.probabilities(model, empty)?;
+        let mut prior = vec![0.0_f64; labels];
+        for row in of_empty.chunks(labels) {
+            prior
+                .iter_mut()
+                .zip(row)
+                .for_each(|(sum, p)| *sum += f64::from(*p));
+        }
+        prior.iter_mut().for_each(|p| *p /= empty.len() as f64);
+        Ok(calibrate(&self.probabilities(model, texts)?, &prior))
+    }
+}
+
+/// Probabilities, `[texts * labels]`, divided by those of texts without content, each row brought to sum 1.
+pub fn calibrate(probabilities: &[f32], prior: &[f64]) -> Vec<f32> {
+    let rows = probabilities.chunks(prior.len().max(1));
+    rows.flat_map(|row| {
+        let divided: Vec<f64> = (row.iter().zip(prior))
+            .map(|(p, prior)| f64::from(*p) / prior.max(1e-12))
+            .collect();
+        let sum: f64 = divided.iter().sum();
+        divided.into_iter().map(move |p| (p / sum) as f32)
+    })
+    .collect()
+}
