@@ -46,7 +46,7 @@ pub use port::{Arity, InputPort, OutputPort, PortType};
 
 /// Every kind that a pipeline can name.
 pub fn kinds() -> &'static [Kind] {
-    static KINDS: [Kind; 23] = [
+    static KINDS: [Kind; 27] = [
         Kind::of::<augment::contextual::Contextual>(),
         Kind::of::<augment::eda::Eda>(),
         Kind::of::<command::Command>(),
@@ -68,7 +68,11 @@ pub fn kinds() -> &'static [Kind] {
         Kind::of::<train::Tuned<train::mlm::Mlm>>(),
         Kind::of::<train::Train<train::logistic_regression::LogisticRegression>>(),
         Kind::of::<train::Train<train::naive_bayes::NaiveBayes>>(),
+        Kind::of::<train::Train<train::Tuned<train::prompt::Prompt>>>(),
+        Kind::of::<train::Train<train::Tuned<train::self_training::SelfTraining>>>(),
+        Kind::of::<train::Train<train::Tuned<train::setfit::SetFit>>>(),
         Kind::of::<train::Train<train::Tuned<train::uda::Uda>>>(),
+        Kind::of::<train::Train<train::Tuned<train::ust::Ust>>>(),
         Kind::of::<vectorize::Vectorize>(),
     ];
     &KINDS

@@ -51,15 +51,16 @@ impl Method for Joined<Tuning, FineTune> {
             selection: self.shared.selection(),
             ..Options::default()
         };
-        setup.train(context, |network, session| {
-            Ok(fine_tune(
-                network,
-                &setup.labels,
-                setup.training(),
-                setup.validation(),
-                &options,
-                session,
-            )?)
-        })
+        let network = setup.network(context)?;
+        setup.train(
+            context,
+            |session| {
+                let (training, valid) = (setup.training(), setup.validation());
+                let (model, outcome) =
+                    fine_tune(network, &setup.labels, training, valid, &options, session)?;
+                Ok((model, vec![outcome]))
+            },
+            |model, folder| model.save(folder),
+        )
     }
 }

@@ -1,8 +1,8 @@
 //! Trainings of a transformer on labelled rows: what feeds them, and the folder that comes of them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use methods::{Classifier, Labelled, Outcome, Problem, Session, Targets, Text, with_labels};
+use methods::{Labelled, MethodError, Outcome, Problem, Session, Targets, Text, with_labels};
 use nn::bert::Pretrained;
 use nn::{EncoderConfig, ModelConfig, SequenceClassifier};
 use tensor::{Device, RandomKey};
@@ -127,46 +127,49 @@ impl Setup {
 
     /// The model with a new head.
     pub fn network(&self, context: &Context<'_>) -> Result<SequenceClassifier, StepError> {
+        self.load(context)
+    }
+
+    /// The model with the head of a kind of models; what the folder lacks is drawn from the seed.
+    pub fn load<M: Pretrained<Config = EncoderConfig>>(
+        &self,
+        context: &Context<'_>,
+    ) -> Result<M, StepError> {
         let key = RandomKey::new(context.seed).fold(HEAD);
-        let (network, _) =
-            SequenceClassifier::from_folder_with(&self.source, &self.config, key, &self.device)?;
+        let (network, _) = M::from_folder_with(&self.source, &self.config, key, &self.device)?;
         Ok(network)
     }
 
-    /// Runs a training and writes all outputs.
-    pub fn train(
+    /// Runs a training of several parts, one outcome each, and writes all outputs.
+    pub fn train<T>(
         &self,
         context: &Context<'_>,
-        train: impl FnOnce(
-            SequenceClassifier,
-            &mut Session<'_>,
-        ) -> Result<(Classifier<SequenceClassifier>, Outcome), StepError>,
+        train: impl FnOnce(&mut Session<'_>) -> Result<(T, Vec<Outcome>), MethodError>,
+        save: impl FnOnce(&T, &Path) -> Result<(), MethodError>,
     ) -> Result<(), StepError> {
-        let network = self.network(context)?;
         let mut recorder = Recorder::new(context)?;
         let mut session = Session::new(context.seed, &mut recorder)
             .saved_in(context.resume_folder.join("training"));
-        let (classifier, outcome) = train(network, &mut session)?;
+        let (trained, outcomes) = train(&mut session)?;
         context.check()?;
         let folder = context.output_path("model");
         carry_tokenizer(&self.source, &folder, self.tokens.max_length())?;
-        classifier.save(&folder)?;
+        save(&trained, &folder)?;
         context.note(format!(
             "{}, {} labels",
             rows(self.training.0.len()),
             number(self.labels.len())
         ));
-        if let Some(best) = outcome.best {
-            let best = &outcome.evaluations[best];
+        if let [outcome] = &outcomes[..]
+            && let Some(best) = outcome.best
+        {
             let early = if outcome.stopped_early {
                 ", stopped early"
             } else {
                 ""
             };
-            context.note(format!(
-                "best after step {}{early}",
-                number(best.step as usize)
-            ));
+            let step = outcome.evaluations[best].step;
+            context.note(format!("best after step {}{early}", number(step as usize)));
         }
         recorder.finish()
     }

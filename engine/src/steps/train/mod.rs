@@ -8,7 +8,8 @@
 //! | `naive_bayes` | `method = "naive_bayes"` |
 //! | `logistic_regression` | `method = "logistic_regression"` |
 //! | `fine_tune` | `method = "fine_tune"` |
-//! | `uda` | `method = "uda"` |
+//! | `uda`, `ust`, `self_training`, `setfit`, `prompt` | the methods of these names |
+//! | `rounds` | what `ust` and `self_training` share |
 //! | `mlm` | `method = "mlm"` |
 //! | `labelled` | what methods share that train a transformer on labelled rows |
 //! | `examples` | the labelled rows: their parameters, and how they are read |
@@ -21,7 +22,12 @@ mod linear;
 pub mod logistic_regression;
 pub mod mlm;
 pub mod naive_bayes;
+pub mod prompt;
+mod rounds;
+pub mod self_training;
+pub mod setfit;
 pub mod uda;
+pub mod ust;
 
 use schemars::JsonSchema;
 use serde::Serialize;

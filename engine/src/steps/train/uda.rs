@@ -128,20 +128,23 @@ impl Method for Tuned<Uda> {
             temperature: self.own.temperature,
             ..Options::default()
         };
-        setup.train(context, |network, session| {
-            Ok(uda(
-                network,
-                &setup.labels,
-                setup.training(),
-                Unlabelled {
-                    texts: &texts,
-                    augmented: &augmented,
-                },
-                setup.validation(),
-                &options,
-                session,
-            )?)
-        })
+        let network = setup.network(context)?;
+        let unlabelled = Unlabelled {
+            texts: &texts,
+            augmented: &augmented,
+        };
+        setup.train(
+            context,
+            |session| {
+                let (training, valid) = (setup.training(), setup.validation());
+                let labels = &setup.labels;
+                let (model, outcome) = uda(
+                    network, labels, training, unlabelled, valid, &options, session,
+                )?;
+                Ok((model, vec![outcome]))
+            },
+            |model, folder| model.save(folder),
+        )
     }
 }
 

@@ -1,0 +1,104 @@
+//! `method = "self_training"`.
+
+use methods::{SelfTraining as Options, self_training};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::super::{Check, Context, InputPort, OutputPort, Resources, StepError};
+use super::examples::Examples;
+use super::labelled::{self, Setup};
+use super::rounds::{StudentStart, inputs, rounds};
+use super::{Method, Tuned};
+
+/// Self-training in its plain form (Yarowsky 1995; Lee 2013): a teacher learns from labelled rows and gives labels to rows without; a
+/// student learns from those of which the teacher is sure, and is the next teacher. `ust` is the form that knows its uncertainty.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SelfTraining {
+    /// How many students there are, one after the other.
+    #[serde(default = "three")]
+    #[schemars(range(min = 1))]
+    rounds: usize,
+    /// How often a student reads its rows.
+    #[serde(default = "two")]
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    student_epochs: f64,
+    /// From which model a student begins: its `teacher`, or `model`, that of the port.
+    #[serde(default)]
+    student_start: StudentStart,
+    /// From which probability on a label counts; where a row may carry several, a label also counts as absent from 1 less this down.
+    #[serde(default = "sure")]
+    #[schemars(range(min = 0.5, max = 1))]
+    confidence: f32,
+}
+
+fn three() -> usize {
+    3
+}
+
+fn two() -> f64 {
+    2.0
+}
+
+fn sure() -> f32 {
+    0.9
+}
+
+impl Method for Tuned<SelfTraining> {
+    const NAME: &'static str = "self_training";
+    const VERSION: u32 = 1;
+
+    fn inputs(&self) -> Vec<InputPort> {
+        inputs()
+    }
+
+    fn outputs(&self) -> Vec<OutputPort> {
+        labelled::outputs()
+    }
+
+    fn check(&self, check: &mut Check) {
+        self.shared.check(check);
+    }
+
+    fn seeded(&self) -> bool {
+        true
+    }
+
+    fn resources(&self) -> Resources {
+        Resources::of_tensors()
+    }
+
+    fn train(&self, examples: &Examples, context: &Context<'_>) -> Result<(), StepError> {
+        let setup = Setup::read(Self::NAME, examples, &self.shared, context)?;
+        let unlabelled = setup
+            .tokens
+            .of_port(context, "unlabeled", examples.text())?;
+        let own = &self.own;
+        let options = Options {
+            rounds: rounds(
+                &self.shared,
+                own.rounds,
+                own.student_epochs,
+                own.student_start,
+            ),
+            confidence: own.confidence,
+        };
+        let network = setup.network(context)?;
+        setup.train(
+            context,
+            |session| {
+                let (training, valid) = (setup.training(), setup.validation());
+                self_training(
+                    network,
+                    &setup.labels,
+                    training,
+                    &unlabelled,
+                    valid,
+                    &options,
+                    session,
+                )
+            },
+            |model, folder| model.save(folder),
+        )
+    }
+}
