@@ -9,6 +9,7 @@ mod command;
 mod compare;
 pub mod context;
 mod dedupe;
+mod embed;
 pub mod error;
 mod evaluate;
 mod joined;
@@ -46,13 +47,14 @@ pub use port::{Arity, InputPort, OutputPort, PortType};
 
 /// Every kind that a pipeline can name.
 pub fn kinds() -> &'static [Kind] {
-    static KINDS: [Kind; 27] = [
+    static KINDS: [Kind; 28] = [
         Kind::of::<augment::contextual::Contextual>(),
         Kind::of::<augment::eda::Eda>(),
         Kind::of::<command::Command>(),
         Kind::of::<compare::Compare>(),
         Kind::of::<dedupe::Exact>(),
         Kind::of::<dedupe::Near>(),
+        Kind::of::<embed::Embed>(),
         Kind::of::<evaluate::Evaluate>(),
         Kind::of::<load::Load>(),
         Kind::of::<map_labels::MapLabels>(),
