@@ -31,7 +31,7 @@ fn columns(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
     result[at] = best.y;
 }
 
-// One workgroup a result, of inner size 1.
+// One workgroup a result, for long dimensions.
 @compute @workgroup_size(256)
 fn rows(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32, @builtin(num_workgroups) groups: vec3<u32>) {
     let row = linear_workgroup(group, groups);
@@ -39,9 +39,11 @@ fn rows(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         return;
     }
     let count = param(1u);
+    let inner = param(2u);
+    let base = row / inner * count * inner + row % inner;
     var best = vec2<u32>(0u, 0xffffffffu);
     for (var k = local; k < count; k += 256u) {
-        best = better(best, vec2<u32>(rank_of(source[row * count + k], param(3u) != 0u), k));
+        best = better(best, vec2<u32>(rank_of(source[base + k * inner], param(3u) != 0u), k));
     }
     partial[local] = best;
     for (var width = 128u; width > 0u; width /= 2u) {

@@ -1,27 +1,15 @@
 // Gradients of attention over packed texts: probabilities are computed again from the logarithms of their sums (Dao et al.
-// 2022). A workgroup adds up all that belongs to its own queries or keys, so nothing is added by two. params: as in
-// attention.wgsl, then the scale at 19, tokens of queries at 20 and texts at 21.
+// 2022). A workgroup adds up all that belongs to its own queries or keys, so nothing is added by two. Behind
+// attention_texts.wgsl, which has the params; then where gradients of values begin, the first text for `biases`, and the one
+// behind the last.
 
-@group(0) @binding(0) var<storage, read> q: array<f32>;
-@group(0) @binding(1) var<storage, read> k: array<f32>;
-@group(0) @binding(2) var<storage, read> v: array<f32>;
-@group(0) @binding(3) var<storage, read> query_offsets: array<u32>;
-@group(0) @binding(4) var<storage, read> key_offsets: array<u32>;
-@group(0) @binding(5) var<storage, read> bias: array<f32>;
-@group(0) @binding(6) var<storage, read> upstream: array<f32>;
-@group(0) @binding(7) var<storage, read> sums: array<f32>;
-// Of each token and head: the sum of the result times its gradient.
-@group(0) @binding(8) var<storage, read> along: array<f32>;
-@group(0) @binding(9) var<storage, read_write> target_0: array<f32>;
-@group(0) @binding(10) var<storage, read_write> target_1: array<f32>;
+@group(0) @binding(5) var<storage, read> upstream: array<f32>;
+// Of each token and head: the logarithm of the sum of its powers, and the sum of the result times its gradient.
+@group(0) @binding(6) var<storage, read> statistics: array<vec2<f32>>;
+@group(0) @binding(7) var<storage, read_write> of_inputs: array<f32>;
 
-const D: u32 = {{D}}u;
-const D4: u32 = {{D4}}u;
-// Rows that a workgroup has, and those that pass by at a time; threads of a row, and its vectors of each.
-const ROWS: u32 = {{ROWS}}u;
+// Rows that pass by at a time.
 const PASSING: u32 = {{PASSING}}u;
-const TEAM: u32 = 256u / ROWS;
-const SHARE: u32 = (D4 + TEAM - 1u) / TEAM;
 
 // The workgroup's own rows of two inputs, and those that pass by.
 var<workgroup> own_a: array<vec4<f32>, ROWS * D4>;
@@ -31,30 +19,6 @@ var<workgroup> passing_b: array<vec4<f32>, PASSING * D4>;
 var<workgroup> probabilities: array<f32, ROWS * PASSING>;
 var<workgroup> of_scores: array<f32, ROWS * PASSING>;
 
-fn load_query(row: u32, at: u32) -> vec4<f32> {
-    var value = vec4<f32>();
-    for (var lane = 0u; lane < 4u && at + lane < D; lane += 1u) {
-        value[lane] = q[row + at + lane];
-    }
-    return value;
-}
-
-fn load_key(row: u32, at: u32) -> vec4<f32> {
-    var value = vec4<f32>();
-    for (var lane = 0u; lane < 4u && at + lane < D; lane += 1u) {
-        value[lane] = k[row + at + lane];
-    }
-    return value;
-}
-
-fn load_value(row: u32, at: u32) -> vec4<f32> {
-    var value = vec4<f32>();
-    for (var lane = 0u; lane < 4u && at + lane < D; lane += 1u) {
-        value[lane] = v[row + at + lane];
-    }
-    return value;
-}
-
 fn load_upstream(row: u32, at: u32) -> vec4<f32> {
     var value = vec4<f32>();
     for (var lane = 0u; lane < 4u && at + lane < D; lane += 1u) {
@@ -63,64 +27,23 @@ fn load_upstream(row: u32, at: u32) -> vec4<f32> {
     return value;
 }
 
-fn place_of_query(token: u32, head: u32) -> u32 {
-    return param(7u) + token * param(4u) + head * D;
-}
-
-fn place_of_key(token: u32, head: u32) -> u32 {
-    return param(8u) + token * param(5u) + head * D;
-}
-
-fn place_of_value(token: u32, head: u32) -> u32 {
-    return param(9u) + token * param(6u) + head * D;
-}
-
-struct Text {
-    first_query: u32,
-    queries: u32,
-    first_key: u32,
-    keys: u32,
-}
-
-fn text_of(text: u32) -> Text {
-    let query = query_offsets[text];
-    let key = key_offsets[text];
-    return Text(query, query_offsets[text + 1u] - query, key, key_offsets[text + 1u] - key);
-}
-
-// How many keys a query sees.
-fn visible(text: Text, query: u32) -> u32 {
-    if param(2u) == 1u {
-        return min(max(query + 1u + text.keys, text.queries) - text.queries, text.keys);
-    }
-    return text.keys;
-}
-
 // The probability, as values are multiplied by it, and the gradient of the score, from q k and the gradient times v.
 fn differentiate(text: Text, head: u32, query: u32, key: u32, product: f32, of_probability: f32) -> vec2<f32> {
     if query >= text.queries || key >= visible(text, query) {
         return vec2<f32>();
     }
-    var score = product * param_f32(3u);
-    if param(10u) > 0u {
-        let bias_head = min(head, param(10u) - 1u);
-        score += 1.44269504 * bias[(bias_head * param(11u) + query) * param(12u) + key];
-    }
+    let score = biased(product * param_f32(3u), head, query, key);
     let row = (text.first_query + query) * param(0u) + head;
-    let probability = exp2(score - sums[row]);
-    var kept = 1.0;
-    if param(13u) > 0u {
-        let word = random_block(key / 4u, row, 15u)[key % 4u];
-        kept = select(param_f32(14u), 0.0, word < param(13u));
-    }
-    return vec2<f32>(probability * kept, probability * (of_probability * kept - along[row]));
+    let probability = exp2(score - statistics[row].x);
+    let factor = kept(row, key);
+    return vec2<f32>(probability * factor, probability * (of_probability * factor - statistics[row].y));
 }
 
 fn total(x: vec4<f32>) -> f32 {
     return x.x + x.y + x.z + x.w;
 }
 
-// Gradients of queries, to target_0.
+// Gradients of queries.
 @compute @workgroup_size(256)
 fn queries(@builtin(workgroup_id) wid: vec3<u32>, @builtin(local_invocation_index) local: u32, @builtin(num_workgroups) nwg: vec3<u32>) {
     let w = grid_place(wid, nwg);
@@ -178,12 +101,12 @@ fn queries(@builtin(workgroup_id) wid: vec3<u32>, @builtin(local_invocation_inde
     for (var i = 0u; i < SHARE; i += 1u) {
         let column = (member + i * TEAM) * 4u;
         for (var lane = 0u; lane < 4u && column + lane < D; lane += 1u) {
-            target_0[to + column + lane] = gradient[i][lane] * param_f32(19u);
+            of_inputs[to + column + lane] = gradient[i][lane] * param_f32(19u);
         }
     }
 }
 
-// Gradients of keys, to target_0, and of values, to {{VALUES}}.
+// Gradients of keys and of values.
 @compute @workgroup_size(256)
 fn keys(@builtin(workgroup_id) wid: vec3<u32>, @builtin(local_invocation_index) local: u32, @builtin(num_workgroups) nwg: vec3<u32>) {
     let w = grid_place(wid, nwg);
@@ -246,17 +169,17 @@ fn keys(@builtin(workgroup_id) wid: vec3<u32>, @builtin(local_invocation_index) 
     }
     let token = text.first_key + first + row;
     let to_key = place_of_key(token, key_head);
-    let to_value = place_of_value(token, key_head);
+    let to_value = param(23u) + token * param(6u) + key_head * D;
     for (var i = 0u; i < SHARE; i += 1u) {
         let column = (member + i * TEAM) * 4u;
         for (var lane = 0u; lane < 4u && column + lane < D; lane += 1u) {
-            target_0[to_key + column + lane] = of_key[i][lane] * param_f32(19u);
-            {{VALUES}}[to_value + column + lane] = of_value[i][lane];
+            of_inputs[to_key + column + lane] = of_key[i][lane] * param_f32(19u);
+            of_inputs[to_value + column + lane] = of_value[i][lane];
         }
     }
 }
 
-// Gradients of the bias, to target_0: a thread an element, over all texts, and all heads where these share it.
+// Gradients of the bias: a thread an element, over texts, and all heads where these share it.
 @compute @workgroup_size(256)
 fn biases(@builtin(workgroup_id) wid: vec3<u32>, @builtin(local_invocation_index) local: u32, @builtin(num_workgroups) nwg: vec3<u32>) {
     let element = linear_id(wid, local, nwg, 256u);
@@ -268,7 +191,10 @@ fn biases(@builtin(workgroup_id) wid: vec3<u32>, @builtin(local_invocation_index
     let bias_head = element / param(12u) / param(11u);
     let shared_by = param(0u) / param(10u);
     var sum = 0.0;
-    for (var place = 0u; place < param(21u); place += 1u) {
+    if param(24u) > 0u {
+        sum = of_inputs[element];
+    }
+    for (var place = param(24u); place < param(25u); place += 1u) {
         let text = text_of(place);
         if query >= text.queries || key >= visible(text, query) {
             continue;
@@ -288,5 +214,5 @@ fn biases(@builtin(workgroup_id) wid: vec3<u32>, @builtin(local_invocation_index
             sum += differentiate(text, head, query, key, product, of_probability).y;
         }
     }
-    target_0[element] = sum;
+    of_inputs[element] = sum;
 }

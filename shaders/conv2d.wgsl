@@ -1,6 +1,7 @@
 // Convolution of images and its gradients: a thread an element of what is written. params: images, channels, height and width;
 // filters, and height and width of the result; height and width of a filter; groups; strides, paddings and dilations, the
-// vertical one first; 1 if there is a bias.
+// vertical one first; 1 if there is a bias; for the gradient of the weight the first element of a filter's results, over all
+// images, that this launch adds, and the one behind its last.
 
 @group(0) @binding(0) var<storage, read> a: array<f32>;
 @group(0) @binding(1) var<storage, read> b: array<f32>;
@@ -99,20 +100,19 @@ fn of_weight(@builtin(workgroup_id) wid: vec3<u32>, @builtin(local_invocation_in
     let kernel = index / param(8u) / param(7u) / channels;
     let first = kernel / (param(4u) / param(9u)) * channels;
     var sum = 0.0;
-    for (var image = 0u; image < param(0u); image += 1u) {
-        let plane = (image * param(1u) + first + channel) * param(2u);
-        let upstream = (image * param(4u) + kernel) * param(5u);
-        for (var y = 0u; y < param(5u); y += 1u) {
-            let row = meets(y, i, 0u);
-            if row >= param(2u) {
-                continue;
-            }
-            for (var x = 0u; x < param(6u); x += 1u) {
-                let column = meets(x, j, 1u);
-                if column < param(3u) {
-                    sum = fma(a[(plane + row) * param(3u) + column], b[(upstream + y) * param(6u) + x], sum);
-                }
-            }
+    if param(17u) > 0u {
+        sum = result[index];
+    }
+    for (var at = param(17u); at < param(18u); at += 1u) {
+        let x = at % param(6u);
+        let y = at / param(6u) % param(5u);
+        let image = at / param(6u) / param(5u);
+        let row = meets(y, i, 0u);
+        let column = meets(x, j, 1u);
+        if row < param(2u) && column < param(3u) {
+            let plane = (image * param(1u) + first + channel) * param(2u);
+            let upstream = (image * param(4u) + kernel) * param(5u);
+            sum = fma(a[(plane + row) * param(3u) + column], b[(upstream + y) * param(6u) + x], sum);
         }
     }
     result[index] = sum;

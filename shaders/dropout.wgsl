@@ -1,4 +1,5 @@
-// Dropout: four elements, which share a block of random words, an invocation. params: elements, threshold, scale, key.
+// Dropout: four elements, which share a block of random words, an invocation. params: elements, threshold, scale,
+// key, and the block of the first four.
 
 @group(0) @binding(0) var<storage, read> source: array<f32>;
 @group(0) @binding(1) var<storage, read_write> result: array<f32>;
@@ -10,7 +11,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     if block >= (elements + 3u) / 4u {
         return;
     }
-    let words = random_block(block, 0u, 3u);
+    let words = random_block(param(7u) + block, 0u, 3u);
     for (var i = 0u; i < 4u; i += 1u) {
         let index = 4u * block + i;
         if index < elements {

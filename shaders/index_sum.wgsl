@@ -1,6 +1,7 @@
 // Slices added up by index: a workgroup a slice and 256 columns. That of the first slice of an index adds all of them, in
-// their order, so no two workgroups write to one place. The result is cleared before.
-// params: slices, inner size, size of the result's dimension, index to leave out.
+// their order, so no two workgroups write to one place. The result is cleared before the first of the launches, which have a
+// part of the slices each. params: slices, inner size, size of the result's dimension, index to leave out, the first slice of
+// this launch, and the one behind its last.
 
 @group(0) @binding(0) var<storage, read> source: array<f32>;
 @group(0) @binding(1) var<storage, read> indices: array<u32>;
@@ -18,7 +19,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let slices = param(0u);
     let inner = param(1u);
     let size = param(2u);
-    let own = w.x;
+    let own = param(4u) + w.x;
     let index = indices[own];
     if index >= size || index == param(3u) {
         return;
@@ -27,13 +28,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let base = w.z * slices * inner + min(column, inner - 1u);
     var sum = 0.0;
     var earlier = false;
-    for (var first = 0u; first < slices; first += 256u) {
+    for (var first = param(4u); first < param(5u); first += 256u) {
         if local < 8u {
             atomicStore(&found[local], 0u);
         }
         workgroupBarrier();
         let at = first + local;
-        if at < slices {
+        if at < param(5u) {
             if indices[at] == index {
                 atomicOr(&found[local / 32u], 1u << (local % 32u));
             }
@@ -55,6 +56,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
     }
     if !earlier && column < inner {
-        result[(w.z * size + index) * inner + column] = sum;
+        result[(w.z * size + index) * inner + column] += sum;
     }
 }

@@ -1,4 +1,5 @@
-// Gradients of layer normalisation. params: rows, hidden.
+// Gradients of layer normalisation. params: rows, hidden; for `columns` the first row of this launch, and the one behind its
+// last.
 
 @group(0) @binding(0) var<storage, read> source: array<f32>;
 @group(0) @binding(1) var<storage, read> weight: array<f32>;
@@ -47,14 +48,17 @@ fn rows(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 @compute @workgroup_size(256)
 fn columns(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32, @builtin(num_workgroups) groups: vec3<u32>) {
     let column = linear_id(group, local, groups, 256u);
-    let rows = param(0u);
     let hidden = param(1u);
     if column >= hidden {
         return;
     }
     var weights = 0.0;
     var biases = 0.0;
-    for (var row = 0u; row < rows; row += 1u) {
+    if param(2u) > 0u {
+        weights = of_weight[column];
+        biases = of_bias[column];
+    }
+    for (var row = param(2u); row < param(3u); row += 1u) {
         let at = row * hidden + column;
         let normal = (source[at] - statistics[row].x) * statistics[row].y;
         weights += upstream[at] * normal;

@@ -10,7 +10,7 @@
 //   4.. left, 9.. right, 14.. out: offset, strides of outer batch, inner batch, and of
 //       row and depth (left), depth and column (right), row (out)
 //   18 offset of bias, 19 offset of the pre-activation, laid out as out otherwise, 20 alpha
-// Defines: LEFT, RIGHT, OUT, BIAS: element types. *_VECTOR: that side is read four elements at a time, since everything
+// Defines: LEFT, RIGHT, OUT, BIAS: element types. *_BF16: that one holds bf16, which WGSL has no type for: two a word. *_VECTOR: that side is read four elements at a time, since everything
 // about it is a multiple of four. LEFT_ALONG_DEPTH, RIGHT_ALONG_DEPTH: it is contiguous along the depth, else across it.
 // EXACT: all sizes are multiples of the tile. HAS_BIAS, ACCUMULATE, KEEP_PRE: what else there is. IDENTITY, RELU, GELU,
 // GELU_TANH, TANH, SIGMOID: one of these activations. TILED, COOPERATIVE, or neither: the entry point. BLOCK_ROWS,
@@ -24,23 +24,84 @@ enable f16;
 enable wgpu_cooperative_matrix;
 #endif
 
+// The bf16 at an even or odd place of a word: the upper half of a f32.
+fn bf16(pair: u32, place: u32) -> f32 {
+    return bitcast<f32>(select(pair << 16u, pair & 0xffff0000u, (place & 1u) == 1u));
+}
+
+#if LEFT_BF16
+#if LEFT_VECTOR
+@group(0) @binding(0) var<storage, read> left: array<vec2<u32>>;
+
+fn left_quad(at: u32) -> vec4<f32> {
+    let pairs = left[at];
+    return vec4<f32>(bf16(pairs.x, 0u), bf16(pairs.x, 1u), bf16(pairs.y, 0u), bf16(pairs.y, 1u));
+}
+#else
+@group(0) @binding(0) var<storage, read> left: array<u32>;
+
+fn left_one(at: u32) -> f32 {
+    return bf16(left[at >> 1u], at);
+}
+#endif
+#else
 #if LEFT_VECTOR
 @group(0) @binding(0) var<storage, read> left: array<vec4<{{LEFT}}>>;
+
+fn left_quad(at: u32) -> vec4<f32> {
+    return vec4<f32>(left[at]);
+}
 #else
 @group(0) @binding(0) var<storage, read> left: array<{{LEFT}}>;
+
+fn left_one(at: u32) -> f32 {
+    return f32(left[at]);
+}
 #endif
+#endif
+
+#if RIGHT_BF16
+#if RIGHT_VECTOR
+@group(0) @binding(1) var<storage, read> right: array<vec2<u32>>;
+
+fn right_quad(at: u32) -> vec4<f32> {
+    let pairs = right[at];
+    return vec4<f32>(bf16(pairs.x, 0u), bf16(pairs.x, 1u), bf16(pairs.y, 0u), bf16(pairs.y, 1u));
+}
+#else
+@group(0) @binding(1) var<storage, read> right: array<u32>;
+
+fn right_one(at: u32) -> f32 {
+    return bf16(right[at >> 1u], at);
+}
+#endif
+#else
 #if RIGHT_VECTOR
 @group(0) @binding(1) var<storage, read> right: array<vec4<{{RIGHT}}>>;
+
+fn right_quad(at: u32) -> vec4<f32> {
+    return vec4<f32>(right[at]);
+}
 #else
 @group(0) @binding(1) var<storage, read> right: array<{{RIGHT}}>;
+
+fn right_one(at: u32) -> f32 {
+    return f32(right[at]);
+}
 #endif
+#endif
+
 #if OUT_VECTOR
 @group(0) @binding(2) var<storage, read_write> out: array<vec4<{{OUT}}>>;
 #else
 @group(0) @binding(2) var<storage, read_write> out: array<{{OUT}}>;
 #endif
 #if HAS_BIAS
+#if BIAS_BF16
+@group(0) @binding(3) var<storage, read> bias: array<u32>;
+#else
 @group(0) @binding(3) var<storage, read> bias: array<{{BIAS}}>;
+#endif
 #endif
 #if KEEP_PRE
 #if OUT_VECTOR
@@ -85,12 +146,12 @@ fn bases(z: u32) -> Bases {
 #if LEFT_VECTOR
 fn left4(base: u32, row: u32, k: u32) -> vec4<f32> {
 #if EXACT
-    return vec4<f32>(left[(base + row * param(7u) + k * param(8u)) >> 2u]);
+    return left_quad((base + row * param(7u) + k * param(8u)) >> 2u);
 #else
     if (row >= param(0u) || k >= param(2u)) {
         return vec4<f32>();
     }
-    return vec4<f32>(left[(base + row * param(7u) + k * param(8u)) >> 2u]);
+    return left_quad((base + row * param(7u) + k * param(8u)) >> 2u);
 #endif
 }
 #else
@@ -98,7 +159,7 @@ fn left1(base: u32, row: u32, k: u32) -> f32 {
     if (row >= param(0u) || k >= param(2u)) {
         return 0.0;
     }
-    return f32(left[base + row * param(7u) + k * param(8u)]);
+    return left_one(base + row * param(7u) + k * param(8u));
 }
 
 fn left4(base: u32, row: u32, k: u32) -> vec4<f32> {
@@ -113,12 +174,12 @@ fn left4(base: u32, row: u32, k: u32) -> vec4<f32> {
 #if RIGHT_VECTOR
 fn right4(base: u32, k: u32, column: u32) -> vec4<f32> {
 #if EXACT
-    return vec4<f32>(right[(base + k * param(12u) + column * param(13u)) >> 2u]);
+    return right_quad((base + k * param(12u) + column * param(13u)) >> 2u);
 #else
     if (column >= param(1u) || k >= param(2u)) {
         return vec4<f32>();
     }
-    return vec4<f32>(right[(base + k * param(12u) + column * param(13u)) >> 2u]);
+    return right_quad((base + k * param(12u) + column * param(13u)) >> 2u);
 #endif
 }
 #else
@@ -126,7 +187,7 @@ fn right1(base: u32, k: u32, column: u32) -> f32 {
     if (column >= param(1u) || k >= param(2u)) {
         return 0.0;
     }
-    return f32(right[base + k * param(12u) + column * param(13u)]);
+    return right_one(base + k * param(12u) + column * param(13u));
 }
 
 fn right4(base: u32, k: u32, column: u32) -> vec4<f32> {
@@ -165,7 +226,12 @@ fn activate(x: vec4<f32>) -> vec4<f32> {
 
 #if HAS_BIAS
 fn bias1(column: u32) -> f32 {
+#if BIAS_BF16
+    let at = param(18u) + column;
+    return bf16(bias[at >> 1u], at);
+#else
     return f32(bias[param(18u) + column]);
+#endif
 }
 #endif
 

@@ -1,4 +1,5 @@
-// Tensors of random numbers: four words an invocation. params: elements, key, then what the kind of draw takes.
+// Tensors of random numbers: four words an invocation. params: elements, key, then six numbers of which the
+// kind of draw takes some, and the block of the first four words.
 
 @group(0) @binding(0) var<storage, read_write> result: array<u32>;
 
@@ -112,7 +113,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     if block >= (elements + 3u) / 4u {
         return;
     }
-    let drawn = draw_{{KIND}}(random_block(block, 0u, 1u));
+    let drawn = draw_{{KIND}}(random_block(param(11u) + block, 0u, 1u));
     for (var i = 0u; i < 4u; i += 1u) {
         if 4u * block + i < elements {
             result[4u * block + i] = drawn[i];

@@ -1,4 +1,5 @@
-// Reduces the middle of [outer, count, inner]. params: results (outer * inner), count, inner.
+// Reduces the middle of [outer, count, inner] block by block, to [outer, blocks, inner]. params: results (outer * blocks *
+// inner), count, inner, blocks, elements of a block, and of how many elements a mean is.
 
 @group(0) @binding(0) var<storage, read> source: array<f32>;
 @group(0) @binding(1) var<storage, read_write> result: array<f32>;
@@ -43,7 +44,7 @@ fn finish_itself(x: f32, top: f32) -> f32 {
 }
 
 fn finish_mean(x: f32, top: f32) -> f32 {
-    return x / f32(param(1u));
+    return x / f32(param(5u));
 }
 
 fn finish_root(x: f32, top: f32) -> f32 {
@@ -58,26 +59,31 @@ fn finite_or_zero(x: f32) -> f32 {
     return select(0.0, x, abs(x) <= LARGEST);
 }
 
-// Every `step`th element from `first`, which lie `stride` apart.
-fn largest(base: u32, stride: u32, first: u32, step: u32) -> f32 {
+// The elements of a block.
+fn count_of(block: u32) -> u32 {
+    return min(param(4u), param(1u) - block * param(4u));
+}
+
+// Every `step`th element of `count` from `first`, which lie `stride` apart.
+fn largest(base: u32, count: u32, stride: u32, first: u32, step: u32) -> f32 {
     var top = source[base];
-    for (var k = first; k < param(1u); k += step) {
+    for (var k = first; k < count; k += step) {
         top = join_max(source[base + k * stride], top);
     }
     return top;
 }
 
-fn joined(base: u32, stride: u32, first: u32, step: u32, top: f32) -> f32 {
+fn joined(base: u32, count: u32, stride: u32, first: u32, step: u32, top: f32) -> f32 {
     var total = 0.0;
     if EXTREME {
         total = source[base];
     }
-    for (var block = first; block < param(1u); block += step * BLOCK) {
+    for (var block = first; block < count; block += step * BLOCK) {
         var part = 0.0;
         if EXTREME {
             part = total;
         }
-        let end = min(param(1u), block + step * BLOCK);
+        let end = min(count, block + step * BLOCK);
         for (var k = block; k < end; k += step) {
             part = join_{{JOIN}}(term_{{TERM}}(source[base + k * stride], top), part);
         }
@@ -94,12 +100,15 @@ fn columns(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
         return;
     }
     let inner = param(2u);
-    let base = index / inner * param(1u) * inner + index % inner;
+    let block = index / inner % param(3u);
+    let outer = index / inner / param(3u);
+    let base = (outer * param(1u) + block * param(4u)) * inner + index % inner;
+    let count = count_of(block);
     var top = 0.0;
-    if NEEDS_TOP && param(1u) > 0u {
-        top = finite_or_zero(largest(base, inner, 0u, 1u));
+    if NEEDS_TOP && count > 0u {
+        top = finite_or_zero(largest(base, count, inner, 0u, 1u));
     }
-    result[index] = finish_{{FINISH}}(joined(base, inner, 0u, 1u, top), top);
+    result[index] = finish_{{FINISH}}(joined(base, count, inner, 0u, 1u, top), top);
 }
 
 // One workgroup a result; inner is 1.
@@ -109,10 +118,12 @@ fn rows(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     if index >= param(0u) {
         return;
     }
-    let base = index * param(1u);
+    let block = index % param(3u);
+    let base = index / param(3u) * param(1u) + block * param(4u);
+    let count = count_of(block);
     var top = 0.0;
     if NEEDS_TOP {
-        partial[local] = largest(base, 1u, local, 256u);
+        partial[local] = largest(base, count, 1u, local, 256u);
         for (var width = 128u; width > 0u; width /= 2u) {
             workgroupBarrier();
             if local < width {
@@ -123,7 +134,7 @@ fn rows(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         top = finite_or_zero(partial[0]);
         workgroupBarrier();
     }
-    partial[local] = joined(base, 1u, local, 256u, top);
+    partial[local] = joined(base, count, 1u, local, 256u, top);
     for (var width = 128u; width > 0u; width /= 2u) {
         workgroupBarrier();
         if local < width {

@@ -1,8 +1,9 @@
-"""Times BERT natively beside PyTorch: the forward pass of MiniLM's shape and the training step of BERT-base, f32, in turn.
+"""Times BERT natively beside PyTorch: the forward pass of MiniLM's shape in f32 and in halves (PyTorch's best of f32, bf16
+and f16), and the training step of BERT-base in f32, in turn.
 
     pip install torch transformers
     cargo build --release -p nn --example bert_bench
-    python tests/bench/bert.py target/release/examples/bert_bench [ROUNDS]
+    python tests/bench/bert.py target/release/examples/bert_bench [ROUNDS [WORK ...]]
 
 Each round is a process of ours and one of PyTorch's, 2 threads each; prints medians of the rounds and their ratio.
 """
@@ -16,9 +17,9 @@ import sys, time, statistics, torch
 from transformers import BertConfig, BertModel, BertForSequenceClassification
 torch.set_num_threads(2)
 torch.manual_seed(0)
-if sys.argv[1] == "minilm":
+if sys.argv[1].startswith("minilm"):
     config = BertConfig(hidden_size=384, num_hidden_layers=6, intermediate_size=1536)
-    model = BertModel(config, add_pooling_layer=False).eval()
+    model = BertModel(config, add_pooling_layer=False).eval().to(getattr(torch, sys.argv[3]))
     ids = torch.randint(1000, 20000, (32, 128))
     mask = torch.ones_like(ids)
     def work():
@@ -51,14 +52,18 @@ def last_number(command: list[str]) -> float:
 def main() -> None:
     ours = sys.argv[1]
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 3
-    for work, tokens in (("minilm", 32 * 128), ("train", 4 * 128)):
-        times = {"ours": [], "PyTorch": []}
+    types = {"minilm": ["float32"], "minilm-half": ["float32", "bfloat16", "float16"], "train": ["float32"]}
+    for work in sys.argv[3:] or types:
+        tokens = 4 * 128 if work == "train" else 32 * 128
+        times: dict[str, list[float]] = {name: [] for name in ["ours", *types[work]]}
         for _ in range(rounds):
             times["ours"].append(last_number([ours, work, "2", "5"]))
-            times["PyTorch"].append(last_number([sys.executable, "-c", PEER, work, "5"]))
+            for kind in types[work]:
+                times[kind].append(last_number([sys.executable, "-c", PEER, work, "5", kind]))
         medians = {name: statistics.median(values) for name, values in times.items()}
         rates = ", ".join(f"{name} {tokens / seconds:.0f} tokens/s" for name, seconds in medians.items())
-        print(f"{work}: {rates}, ratio {medians['PyTorch'] / medians['ours']:.2f}")
+        mine = medians.pop("ours")
+        print(f"{work}: {rates}, ratio {min(medians.values()) / mine:.2f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -6,29 +6,8 @@
 import torch
 import torch.nn.functional as F
 
+from tensor_case import case, flat, numbers
 from text_crate import write_fixture
-
-
-def numbers(*shape, scale=2.0):
-    return (torch.randn(*shape) * scale).requires_grad_()
-
-
-def flat(tensor):
-    """Values in single precision with the digits that it has."""
-    return [float(f"{x:.9g}") for x in tensor.detach().flatten().tolist()]
-
-
-def case(loss, upstream_seed, **leaves):
-    """The value of `loss` and the gradients of its leaves for a drawn upstream gradient."""
-    torch.manual_seed(upstream_seed)
-    upstream = torch.randn(loss.shape) if loss.dim() else torch.tensor(1.0)
-    gradients = torch.autograd.grad(loss, list(leaves.values()), upstream)
-    return {
-        "value": flat(loss),
-        "upstream": flat(upstream),
-        "leaves": {name: flat(leaf) for name, leaf in leaves.items()},
-        "gradients": {name: flat(gradient) for name, gradient in zip(leaves, gradients)},
-    }
 
 
 def cross_entropy_case(rows, classes, ignore, smoothing, weighted, reduction):
@@ -38,7 +17,7 @@ def cross_entropy_case(rows, classes, ignore, smoothing, weighted, reduction):
     weights = torch.rand(classes) + 0.5 if weighted else None
     loss = F.cross_entropy(logits, targets, weight=weights, ignore_index=-100, label_smoothing=smoothing, reduction=reduction)
     return {
-        "shape": [rows, classes], "targets": targets.tolist(), "smoothing": smoothing, "reduction": reduction,
+        "targets": targets.tolist(), "smoothing": smoothing, "reduction": reduction,
         "weights": flat(weights) if weighted else None, **case(loss, rows, logits=logits),
     }
 
@@ -48,7 +27,7 @@ def bce_case(shape, weighted, reduction):
     weights = torch.rand(shape[-1]) * 3 + 0.5 if weighted else None
     loss = F.binary_cross_entropy_with_logits(logits, targets, pos_weight=weights, reduction=reduction)
     return {
-        "shape": shape, "targets": flat(targets), "weights": flat(weights) if weighted else None, "reduction": reduction,
+        "targets": flat(targets), "weights": flat(weights) if weighted else None, "reduction": reduction,
         **case(loss, 1, logits=logits),
     }
 
@@ -58,7 +37,7 @@ def kl_case(shape, log_target, reduction):
     inputs = F.log_softmax(x, -1)
     target = F.log_softmax(y, -1) if log_target else F.softmax(y, -1)
     loss = F.kl_div(inputs, target, reduction=reduction, log_target=log_target)
-    return {"shape": shape, "log_target": log_target, "reduction": reduction, **case(loss, 2, x=x, y=y)}
+    return {"log_target": log_target, "reduction": reduction, **case(loss, 2, x=x, y=y)}
 
 
 def embedding_case(vocabulary, hidden, shape, padding):
@@ -66,7 +45,7 @@ def embedding_case(vocabulary, hidden, shape, padding):
     ids = torch.randint(0, vocabulary, shape)
     rows = F.embedding(ids, table, padding_idx=padding)
     return {
-        "shape": [vocabulary, hidden], "ids": ids.flatten().tolist(), "ids_shape": shape, "padding": padding,
+        "ids": ids.flatten().tolist(), "ids_shape": shape, "padding": padding,
         **case(rows, 3, table=table),
     }
 
@@ -74,12 +53,12 @@ def embedding_case(vocabulary, hidden, shape, padding):
 def top_k_case(shape, k, axis):
     x = numbers(*shape)
     values, indices = torch.topk(x, k, dim=axis)
-    return {"shape": shape, "k": k, "axis": axis, "indices": indices.flatten().tolist(), **case(values, 4, x=x)}
+    return {"k": k, "axis": axis, "indices": indices.flatten().tolist(), **case(values, 4, x=x)}
 
 
 def log_softmax_case(shape, axis):
     x = numbers(*shape, scale=5.0)
-    return {"shape": shape, "axis": axis, **case(F.log_softmax(x, axis), 5, x=x)}
+    return {"axis": axis, **case(F.log_softmax(x, axis), 5, x=x)}
 
 
 def main():

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use cache::{Cache, Digest};
 use clap::Args;
 use miette::{IntoDiagnostic, Result, WrapErr};
+use tensor::DeviceChoice;
 
 use super::LogFormat;
 use super::console::Console;
@@ -32,6 +33,10 @@ pub struct Run {
     /// How many steps may run at a time. Default: one a core.
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     jobs: Option<u32>,
+    /// What steps compute tensors on: `auto` (a graphics card where there is one, else the processor), `cpu`, `gpu` or `gpu:N`, as
+    /// listed by `engine devices`. It never decides what is cached.
+    #[arg(long, value_name = "DEVICE", env = "ENGINE_DEVICE", default_value_t = DeviceChoice::Auto)]
+    device: DeviceChoice,
     /// When a step fails, still runs those that do not depend on it.
     #[arg(long, short)]
     keep_going: bool,
@@ -119,6 +124,7 @@ impl Run {
         let options = Options {
             jobs: self.jobs.map(|jobs| jobs as usize),
             keep_going: self.keep_going,
+            device: self.device,
             arguments: std::env::args().skip(1).collect(),
         };
         let console = Console::start(log, &pipeline, Arc::clone(&cancelled));

@@ -7,6 +7,7 @@
 //! - [`graph`]: the graph of steps as SVG, Mermaid or DOT
 //! - [`table`]: tables for the terminal, Markdown and HTML
 //! - [`page`]: the self-contained HTML report of a run
+//! - [`tensorboard`]: training curves for TensorBoard
 //! - [`number`]: counts, fractions, durations and sizes as people write them
 
 pub mod graph;
@@ -16,3 +17,4 @@ pub mod page;
 pub mod plot;
 mod svg;
 pub mod table;
+pub mod tensorboard;

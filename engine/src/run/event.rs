@@ -154,6 +154,9 @@ pub trait Listener: Send + Sync {
     /// A running instance is at `done` of `total` (0: unknown) `unit`s.
     fn progress(&self, _step: &str, _done: u64, _total: u64, _unit: &'static str) {}
 
+    /// A running instance has something to show meanwhile, in place of what it showed before.
+    fn detail(&self, _step: &str, _text: &str) {}
+
     /// A running instance waits for another engine that computes the same.
     fn waiting(&self, _step: &str) {}
 }

@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use cache::{Action, Artifact, Cache, CacheError, Key, KeyLock, Lookup, Publication};
+use tensor::DeviceChoice;
 
 use super::event::Listener;
 use crate::pipeline::{Instance, Pipeline};
@@ -119,6 +120,8 @@ pub struct Workshop<'a> {
     pub pipeline: &'a Pipeline,
     /// The cache.
     pub cache: &'a Cache,
+    /// What steps compute tensors on.
+    pub device: DeviceChoice,
     /// Set when running steps should stop.
     pub cancelled: &'a AtomicBool,
     /// Sees progress.
@@ -156,6 +159,7 @@ impl Workshop<'_> {
             root: &self.pipeline.root,
             seed: instance.seed,
             threads: task.cores,
+            device: self.device,
             env: self
                 .pipeline
                 .secrets
@@ -187,13 +191,16 @@ impl Workshop<'_> {
             .iter()
             .map(|note| self.pipeline.secrets.redact(note))
             .collect();
-        let provenance = serde_json::json!({
+        let mut provenance = serde_json::json!({
             "engine": env!("CARGO_PKG_VERSION"),
             "step": instance.name,
             "pipeline": self.pipeline.name,
             "threads": task.cores,
             "notes": notes,
         });
+        if instance.resources.tensors {
+            provenance["device"] = self.device.to_string().into();
+        }
         let publication = self.cache.prepare(
             task.key,
             outputs,
@@ -274,5 +281,9 @@ struct StepProgress<'a> {
 impl Progress for StepProgress<'_> {
     fn update(&self, done: u64, total: u64, unit: &'static str) {
         self.listener.progress(self.step, done, total, unit);
+    }
+
+    fn detail(&self, text: &str) {
+        self.listener.detail(self.step, text);
     }
 }

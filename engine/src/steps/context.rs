@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 use table::{Table, columns, parquet_file};
+use tensor::{Device, DeviceChoice};
 
 use crate::pipeline::matrix::Coordinates;
 
@@ -29,6 +30,9 @@ pub struct Input {
 pub trait Progress: Sync {
     /// `done` of `total` (0: unknown) `unit`s.
     fn update(&self, done: u64, total: u64, unit: &'static str);
+
+    /// What is worth seeing meanwhile, such as a loss; each time in place of what was said before.
+    fn detail(&self, _text: &str) {}
 }
 
 /// What a running step sees.
@@ -47,6 +51,8 @@ pub struct Context<'a> {
     pub seed: u64,
     /// How many threads it may use.
     pub threads: usize,
+    /// What it computes tensors on.
+    pub device: DeviceChoice,
     /// The environment variables that it listed, with their values.
     pub env: Vec<(String, String)>,
     /// Set when it should stop.
@@ -70,6 +76,11 @@ impl Context<'_> {
     /// Whether the run was interrupted.
     pub fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Relaxed)
+    }
+
+    /// Opens what tensors are computed on.
+    pub fn open_device(&self) -> Result<Device, StepError> {
+        Ok(Device::open(self.device, self.threads)?)
     }
 
     /// Threads for work on texts, which report progress in rows and stop when the run is interrupted.

@@ -79,6 +79,12 @@ impl From<cache::CacheError> for StepError {
     }
 }
 
+impl From<tensor::TensorError> for StepError {
+    fn from(error: tensor::TensorError) -> StepError {
+        StepError::new(error.to_string())
+    }
+}
+
 impl From<text::Error> for StepError {
     fn from(error: text::Error) -> StepError {
         match error {

@@ -10,6 +10,7 @@ pub mod context;
 mod dedupe;
 pub mod error;
 mod evaluate;
+mod joined;
 pub mod kind;
 mod linear_model;
 mod load;
@@ -70,6 +71,19 @@ pub struct Resources {
     pub gpu: bool,
     /// Whether it lets another step use the same GPU at the same time.
     pub shares_gpu: bool,
+    /// Whether it computes on the run's device, and so on a GPU where that is one.
+    pub tensors: bool,
+}
+
+impl Resources {
+    /// Those of a step that computes on the run's device: all cores, or the GPU.
+    pub fn of_tensors() -> Resources {
+        Resources {
+            cores: usize::MAX,
+            tensors: true,
+            ..Resources::default()
+        }
+    }
 }
 
 impl Default for Resources {
@@ -79,6 +93,7 @@ impl Default for Resources {
             memory: 0,
             gpu: false,
             shares_gpu: false,
+            tensors: false,
         }
     }
 }

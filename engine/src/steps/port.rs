@@ -13,6 +13,8 @@ pub enum PortType {
     Model,
     /// A fitted vectorizer: a folder.
     Vectorizer,
+    /// A vocabulary and how texts become tokens of it: a folder with tokenizer.json. A model's folder is one, too.
+    Tokenizer,
     /// Numbers, as JSON.
     Metrics,
     /// A figure, as SVG.
@@ -28,15 +30,19 @@ impl PortType {
             PortType::Table => "table",
             PortType::Model => "model",
             PortType::Vectorizer => "vectorizer",
+            PortType::Tokenizer => "tokenizer",
             PortType::Metrics => "metrics",
             PortType::Figure => "figure",
             PortType::File => "file",
         }
     }
 
-    /// Whether an output of this type may feed an input of type `input`. Every artifact is a file, so `file` takes all.
+    /// Whether an output of this type may feed an input of type `input`. Every artifact is a file, so `file` takes all, and a
+    /// model brings its tokenizer.
     pub fn feeds(self, input: PortType) -> bool {
-        self == input || input == PortType::File
+        self == input
+            || input == PortType::File
+            || (self, input) == (PortType::Model, PortType::Tokenizer)
     }
 }
 

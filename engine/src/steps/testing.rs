@@ -8,6 +8,7 @@ use arrow_schema::SchemaRef;
 use serde_json::Value as Json;
 use table::{Table, columns, parquet_file};
 use tempfile::TempDir;
+use tensor::DeviceChoice;
 
 use super::check::Problem;
 use super::context::{Input, Progress};
@@ -142,6 +143,7 @@ impl Trial {
             root: self.folder.path(),
             seed: self.seed,
             threads: self.threads,
+            device: DeviceChoice::Cpu,
             env: Vec::new(),
             cancelled: &cancelled,
             progress: &Nobody,

@@ -1,5 +1,5 @@
 //! Times BERT natively: `bert_bench WORK THREADS ITERATIONS`, where the work is `minilm` (a forward pass of 32 texts of 128
-//! tokens through a model of MiniLM-L6's shape) or `train` (a training step of BERT-base on 4 texts of 128 tokens, dropout on).
+//! tokens through a model of MiniLM-L6's shape), `minilm-half` (the same with products in halves) or `train` (a training step of BERT-base on 4 texts of 128 tokens, dropout on).
 //! Weights are random: time does not depend on them. Prints the median seconds of an iteration. `tests/bench/bert.py` runs
 //! it in turn with PyTorch.
 
@@ -21,7 +21,12 @@ fn main() -> Result<(), NnError> {
     let iterations = number(2, 5);
     let seconds = match arguments.first().map(String::as_str) {
         Some("train") => train(&device, iterations)?,
-        _ => minilm(&device, iterations)?,
+        Some("minilm-half") => minilm(
+            &device,
+            iterations,
+            Forward::inference().with_half_products(),
+        )?,
+        _ => minilm(&device, iterations, Forward::inference())?,
     };
     println!("{seconds}");
     Ok(())
@@ -41,7 +46,7 @@ fn texts(count: u32, device: &Device) -> Result<Packed, NnError> {
     Ok(Packed::new(&texts, device)?)
 }
 
-fn minilm(device: &Device, iterations: usize) -> Result<f64, NnError> {
+fn minilm(device: &Device, iterations: usize, forward: Forward) -> Result<f64, NnError> {
     let config = BertConfig {
         hidden_size: 384,
         num_hidden_layers: 6,
@@ -50,7 +55,7 @@ fn minilm(device: &Device, iterations: usize) -> Result<f64, NnError> {
     };
     let model = SentenceEncoder::new(&config, &init(device))?;
     let texts = texts(32, device)?;
-    let encode = || no_grad(|| model.forward(&texts, Forward::inference()));
+    let encode = || no_grad(|| model.forward(&texts, forward));
     median(iterations, || encode().map(|_| ()))
 }
 

@@ -81,18 +81,14 @@ pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
         .map_err(|error| NnError::file(path, format!("is not as expected: {error}")))
 }
 
-/// Lets `fill` write into a new folder that takes the place of `path` once it is complete; what was there goes.
+/// Lets `fill` write into a new folder that takes the place of `path` once it is complete; what was there goes. There is
+/// always one of the two where the system can exchange two names at once, as Linux and macOS can on most file systems.
 pub(crate) fn publish_folder(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let temporary = beside(path, "part");
     fs::create_dir_all(&temporary).map_err(NnError::io(path, "creating the folder"))?;
     let published = fill(&temporary).and_then(|()| {
         sync_folder(&temporary)?;
-        let old = path.exists().then(|| beside(path, "old"));
-        if let Some(old) = &old {
-            fs::rename(path, old).map_err(NnError::io(path, "moving the old folder away"))?;
-        }
-        fs::rename(&temporary, path)
-            .map_err(NnError::io(path, "putting the finished folder in place"))?;
+        let old = replace(path, &temporary)?;
         sync_folder(parent(path))?;
         match old {
             Some(old) => {
@@ -105,4 +101,127 @@ pub(crate) fn publish_folder(path: &Path, fill: impl FnOnce(&Path) -> Result<()>
         let _ = fs::remove_dir_all(&temporary);
     }
     published
+}
+
+/// Gives a folder the name `path`; where one had it, says how that one is called now.
+fn replace(path: &Path, new: &Path) -> Result<Option<PathBuf>> {
+    let renamed =
+        |from: &Path, to: &Path, doing| fs::rename(from, to).map_err(NnError::io(path, doing));
+    if !path.exists() {
+        renamed(new, path, "putting the finished folder in place")?;
+        return Ok(None);
+    }
+    if exchange(path, new) {
+        return Ok(Some(new.to_owned()));
+    }
+    let old = beside(path, "old");
+    renamed(path, &old, "moving the old folder away")?;
+    renamed(new, path, "putting the finished folder in place")?;
+    Ok(Some(old))
+}
+
+/// Exchanges two names at once; false where the system or the file system cannot.
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+fn exchange(one: &Path, other: &Path) -> bool {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE).is_ok()
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+fn exchange(_one: &Path, _other: &Path) -> bool {
+    false
+}
+
+/// Removes what processes left in a folder that were killed while they wrote entries whose names begin with `prefix`.
+pub(crate) fn remove_unfinished(folder: &Path, prefix: &str) -> Result<()> {
+    let own = format!(".{}-", std::process::id());
+    let entries = fs::read_dir(folder).map_err(NnError::io(folder, "reading the folder"))?;
+    for entry in entries {
+        let path = entry
+            .map_err(NnError::io(folder, "reading the folder"))?
+            .path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let is_unfinished = name
+            .strip_prefix('.')
+            .is_some_and(|name| name.starts_with(prefix))
+            && (name.ends_with(".part") || name.ends_with(".old"))
+            && !name.contains(&own);
+        if is_unfinished && path.is_dir() {
+            fs::remove_dir_all(&path)
+                .map_err(NnError::io(&path, "removing an unfinished checkpoint"))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_replaced_while_readers_always_find_one() {
+        let place = tempfile::tempdir().expect("a folder");
+        let path = place.path().join("model");
+        let publish = |text: &str| {
+            publish_folder(&path, |new| {
+                fs::write(new.join("weights"), text).map_err(NnError::io(new, "writing"))
+            })
+        };
+        publish("first").expect("a folder");
+        // Whether this file system can exchange names decides what the reader below may expect.
+        let other = place.path().join("other");
+        fs::create_dir(&other).expect("a folder");
+        let exchanges = exchange(&path, &other) && exchange(&path, &other);
+        fs::remove_dir(&other).expect("an empty folder");
+        let done = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                let mut missing = 0;
+                while !done.load(Ordering::Acquire) {
+                    missing += usize::from(!path.join("weights").exists());
+                }
+                missing
+            });
+            for round in 0..50 {
+                publish(&format!("{round}")).expect("a folder");
+            }
+            done.store(true, Ordering::Release);
+            let missing = reader.join().expect("a reader");
+            assert!(missing == 0 || !exchanges, "{missing} times it was away");
+        });
+        assert_eq!(
+            fs::read_to_string(path.join("weights")).expect("a file"),
+            "49"
+        );
+        assert_eq!(fs::read_dir(place.path()).expect("a folder").count(), 1);
+    }
+
+    #[test]
+    fn what_killed_processes_left_is_removed_and_nothing_else() {
+        let place = tempfile::tempdir().expect("a folder");
+        let own = format!(".step-3.{}-0.part", std::process::id());
+        let names = [
+            ".step-1.0-0.part",
+            ".step-2.0-7.old",
+            ".other.0-0.part",
+            "step-1",
+            &own,
+        ];
+        for name in names {
+            fs::create_dir(place.path().join(name)).expect("a folder");
+        }
+        remove_unfinished(place.path(), "step-").expect("a look");
+        let mut left: Vec<_> = fs::read_dir(place.path())
+            .expect("a folder")
+            .map(|entry| {
+                entry
+                    .expect("an entry")
+                    .file_name()
+                    .into_string()
+                    .expect("a name")
+            })
+            .collect();
+        left.sort();
+        assert_eq!(left, [".other.0-0.part", own.as_str(), "step-1"]);
+    }
 }

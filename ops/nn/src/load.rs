@@ -99,7 +99,13 @@ impl fmt::Display for LoadReport {
 }
 
 /// Buffers, not parameters: older files carry them, and they follow from the configuration.
-const BUFFERS: [&str; 2] = ["embeddings.position_ids", "embeddings.token_type_ids"];
+const BUFFERS: [&str; 5] = [
+    "embeddings.position_ids",
+    "embeddings.token_type_ids",
+    ".attn.bias",
+    ".attn.masked_bias",
+    "embed_positions.weights",
+];
 
 /// Fills a module's parameters from `weights`. A tensor that a model calls `bert.x` may be called `x` in the files and the
 /// other way round, where `prefix` is `bert`; layer norms may have `gamma` and `beta`, as those converted from TensorFlow do.
@@ -138,7 +144,8 @@ fn fill(
     report: &mut LoadReport,
     used: &mut BTreeSet<String>,
 ) -> Result<()> {
-    let whole = parameter.tensor().shape().to_vec();
+    let whole = parameter.as_stored(&parameter.tensor().detach())?;
+    let whole = whole.shape().to_vec();
     let mut expected = whole.clone();
     if let Some(rows) = expected.first_mut() {
         *rows /= names.len();
@@ -172,7 +179,7 @@ fn fill(
         [only] => only.clone(),
         parts => below_each_other(parts)?.reshape(&whole[..])?,
     };
-    *parameter = Parameter::new(&value)?;
+    *parameter = parameter.with_stored(&value)?;
     Ok(())
 }
 

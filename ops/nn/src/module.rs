@@ -120,7 +120,8 @@ pub fn named_parameters<M: Module + ?Sized>(module: &M) -> Vec<(Names, &Paramete
 pub fn named_tensors<M: Module + ?Sized>(module: &M) -> Result<Vec<(String, Tensor)>> {
     let mut all = Vec::new();
     for (names, parameter) in named_parameters(module) {
-        all.extend(split(names, &parameter.tensor().detach())?);
+        let value = parameter.as_stored(&parameter.tensor().detach())?;
+        all.extend(split(names, &value)?);
     }
     Ok(all)
 }

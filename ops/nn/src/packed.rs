@@ -1,10 +1,15 @@
 //! [`Packed`]: texts of different lengths, one after the other, without padding.
 
+use std::sync::Arc;
+
 use tensor::{Device, Offsets, Result, Tensor};
+
+use crate::NnError;
 
 /// The tokens of several texts, one text after the other, as models take them.
 #[derive(Clone, Debug)]
 pub struct Packed {
+    ids: Arc<[u32]>,
     token_ids: Tensor,
     token_types: Option<Tensor>,
     positions: Tensor,
@@ -30,8 +35,9 @@ impl Packed {
             token_types: None,
             positions: Tensor::new(&positions, [positions.len()], device)?,
             offsets: Offsets::of_lengths(&lengths, device)?,
-            largest_id: ids.into_iter().max().unwrap_or(0),
+            largest_id: ids.iter().copied().max().unwrap_or(0),
             largest_type: 0,
+            ids: ids.into(),
         })
     }
 
@@ -46,6 +52,47 @@ impl Packed {
             largest_type: types.iter().copied().max().unwrap_or(0),
             ..self
         })
+    }
+
+    /// The same where text `i` goes on behind `starts[i]` tokens that were read before: see [`Cache`](crate::Cache).
+    ///
+    /// # Errors
+    /// [`tensor::TensorError::Shape`] unless there are as many starts as texts.
+    pub fn behind(self, starts: &[usize]) -> Result<Self> {
+        if starts.len() != self.texts() {
+            return Err(tensor::TensorError::Shape {
+                op: "packed texts",
+                reason: format!("{} starts for {} texts", starts.len(), self.texts()),
+                shapes: Vec::new(),
+            });
+        }
+        let lengths = self.offsets.lengths();
+        let positions: Vec<u32> = starts
+            .iter()
+            .zip(lengths)
+            .flat_map(|(&start, length)| start as u32..(start + length) as u32)
+            .collect();
+        let device = self.token_ids.device();
+        Ok(Self {
+            positions: Tensor::new(&positions, [positions.len()], device)?,
+            ..self
+        })
+    }
+
+    /// The token ids of all texts, for the host.
+    pub fn ids(&self) -> &[u32] {
+        &self.ids
+    }
+
+    /// The token ids of each text, for the host.
+    pub fn ids_by_text(&self) -> impl Iterator<Item = &[u32]> {
+        let ends = self.offsets.as_slice().windows(2);
+        ends.map(|pair| &self.ids[pair[0] as usize..pair[1] as usize])
+    }
+
+    /// The device that the texts lie on.
+    pub fn device(&self) -> &Device {
+        self.token_ids.device()
     }
 
     /// The token ids of all texts, `[tokens]`.
@@ -86,5 +133,55 @@ impl Packed {
     /// The largest type of a token.
     pub fn largest_type(&self) -> u32 {
         self.largest_type
+    }
+}
+
+impl Packed {
+    /// The tokens that another follows in its text, `[places]`, and those that follow.
+    pub(crate) fn next_tokens(&self, model: &'static str) -> crate::Result<(Tensor, Tensor)> {
+        let texts = self.offsets.as_slice().windows(2);
+        let places: Vec<u32> = texts
+            .flat_map(|text| text[0]..text[1].saturating_sub(1).max(text[0]))
+            .collect();
+        if places.is_empty() {
+            return Err(NnError::Input {
+                model,
+                reason: "no text has a second token, which could be told from the first".to_owned(),
+            });
+        }
+        let targets: Vec<u32> = places
+            .iter()
+            .map(|&place| self.ids[place as usize + 1])
+            .collect();
+        let tensor = |values: &[u32]| Tensor::new(values, [values.len()], self.device());
+        Ok((tensor(&places)?, tensor(&targets)?))
+    }
+
+    /// Fails for tokens that a model has no vector for, and for texts that are too long, of which `starts` were read before.
+    pub(crate) fn check_for(
+        &self,
+        model: &'static str,
+        vocabulary: usize,
+        longest: usize,
+        starts: &[usize],
+    ) -> crate::Result<()> {
+        let refused = |reason| Err(NnError::Input { model, reason });
+        if self.largest_id() as usize >= vocabulary {
+            return refused(format!(
+                "has no token {}: its vocabulary has {vocabulary}; use the tokenizer of this model",
+                self.largest_id()
+            ));
+        }
+        let starts = starts.iter().copied().chain(std::iter::repeat(0));
+        let lengths = self.offsets().lengths().zip(starts);
+        match lengths
+            .map(|(length, start)| length + start)
+            .position(|length| length > longest)
+        {
+            Some(text) => refused(format!(
+                "takes texts of {longest} tokens at most, and text {text} is longer; truncate it, or write less behind it"
+            )),
+            None => Ok(()),
+        }
     }
 }

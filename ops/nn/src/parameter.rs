@@ -6,6 +6,8 @@ use tensor::{DType, Device, RandomKey, Result, Shape, Tensor};
 #[derive(Clone, Debug)]
 pub struct Parameter {
     tensor: Tensor,
+    is_transposed: bool,
+    is_fixed: bool,
 }
 
 /// What parameters hold before training: BERT's rule for its weights (Devlin et al. 2019, as `transformers` draws them).
@@ -62,6 +64,56 @@ impl Parameter {
         let values = values.detach().cast(DType::F32)?.contiguous()?;
         Ok(Self {
             tensor: values.requires_grad()?,
+            is_transposed: false,
+            is_fixed: false,
+        })
+    }
+
+    /// The same matrix, which files hold transposed: GPT-2's weights are `[in, out]` there.
+    #[must_use]
+    pub fn stored_transposed(self) -> Self {
+        Self {
+            is_transposed: true,
+            ..self
+        }
+    }
+
+    /// The same, which training leaves as it is: it is stored with a model, but is none of its parameters in `transformers`.
+    #[must_use]
+    pub fn fixed(self) -> Self {
+        Self {
+            is_fixed: true,
+            ..self
+        }
+    }
+
+    /// Whether training leaves it as it is.
+    pub fn is_fixed(&self) -> bool {
+        self.is_fixed
+    }
+
+    /// Whether files hold the transposed matrix.
+    pub fn is_transposed(&self) -> bool {
+        self.is_transposed
+    }
+
+    /// As files hold it: this value, or something of its shape such as its gradient.
+    ///
+    /// # Errors
+    /// [`tensor::TensorError::Shape`] for something of another shape.
+    pub fn as_stored(&self, value: &Tensor) -> Result<Tensor> {
+        match self.is_transposed {
+            true => value.transpose(0, 1),
+            false => Ok(value.clone()),
+        }
+    }
+
+    /// The same parameter with another value, given as files hold it.
+    pub(crate) fn with_stored(&self, value: &Tensor) -> Result<Self> {
+        Ok(Self {
+            is_transposed: self.is_transposed,
+            is_fixed: self.is_fixed,
+            ..Self::new(&self.as_stored(value)?)?
         })
     }
 

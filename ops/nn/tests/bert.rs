@@ -9,56 +9,19 @@
 mod common;
 
 use common::{
-    assert_close, cross_entropy, devices, expected, floats, integers, model, rows, stored, texts,
-    weights,
+    assert_close, assert_gradients, cross_entropy, devices, expected, floats, integers, model,
+    named_gradients, rows, stored, texts, weights,
 };
 use nn::bert::{
-    BertForMaskedLm, BertForSequenceClassification, BertModel, Pretrained, SentenceEncoder,
+    BertConfig, BertForMaskedLm, BertForSequenceClassification, BertModel, Pretrained,
+    SentenceEncoder,
 };
-use nn::optim::{AdamW, Decay, Schedule, clip_scale, decay_matrices, global_norm};
-use nn::safetensors::Weights;
-use nn::{Forward, Module, Packed, named_parameters, named_tensors};
-use tensor::{Device, Gradients, RandomKey, Tensor};
+use nn::optim::{AdamW, Decay, Optimizer, Schedule, clip_scale, decay_matrices, global_norm};
+use nn::{Forward, Init, Packed, named_tensors};
+use tensor::{Device, RandomKey, Tensor};
 
 fn labels(values: &[u32], device: &Device) -> Tensor {
     Tensor::new(values, [values.len()], device).expect("labels")
-}
-
-/// The gradients of a model under the names that they are stored as.
-fn named_gradients<M: Module>(model: &M, gradients: &Gradients) -> Vec<(String, Tensor)> {
-    let mut all = Vec::new();
-    for (names, parameter) in named_parameters(model) {
-        let gradient = gradients
-            .get(parameter.tensor())
-            .unwrap_or_else(|| panic!("{names:?} has no gradient"));
-        let rows = gradient.shape()[0] / names.len();
-        for (place, name) in names.into_iter().enumerate() {
-            all.push((
-                name,
-                gradient.narrow(0, place * rows, rows).expect("a part"),
-            ));
-        }
-    }
-    all
-}
-
-fn assert_gradients<M: Module>(model: &M, gradients: &Gradients, expected: &Weights, what: &str) {
-    let found = named_gradients(model, gradients);
-    let stored_ones = expected
-        .names()
-        .filter(|name| name.starts_with("gradient."))
-        .count();
-    assert_eq!(found.len(), stored_ones, "{what}: number of parameters");
-    // The gradient of a key's bias is 0 but for rounding: a shift of all scores of a query changes no weight.
-    for (name, gradient) in found.iter().filter(|(name, _)| !name.ends_with("key.bias")) {
-        let expected = stored(expected, &format!("gradient.{name}"));
-        assert_close(
-            gradient,
-            &expected,
-            1e-4,
-            &format!("{what}: gradient of {name}"),
-        );
-    }
 }
 
 #[test]
@@ -318,6 +281,66 @@ fn real_mini_lm_gives_the_hidden_states_and_embeddings_of_transformers() {
         for (found, expected) in first.iter().zip([0.0677, 0.0635, 0.0487, 0.0793]) {
             assert!((found - expected).abs() < 1e-4, "{found}, not {expected}");
         }
+    }
+}
+
+/// Cosines between the embeddings of each text in f32 and with half products, which are of length 1.
+fn cosines(encoder: &SentenceEncoder, texts: &Packed) -> Vec<f32> {
+    let embed = |forward| {
+        let embeddings = tensor::no_grad(|| encoder.forward(texts, forward)).expect("embeddings");
+        embeddings.to_f32_vec().expect("values")
+    };
+    let full = embed(Forward::inference());
+    let half = embed(Forward::inference().with_half_products());
+    let hidden = full.len() / texts.texts();
+    let dot = |(a, b): (&[f32], &[f32])| a.iter().zip(b).map(|(a, b)| a * b).sum();
+    full.chunks(hidden)
+        .zip(half.chunks(hidden))
+        .map(dot)
+        .collect()
+}
+
+#[test]
+fn embeddings_with_half_products_point_where_those_in_f32_do() {
+    let config = BertConfig {
+        vocab_size: 500,
+        hidden_size: 96,
+        num_hidden_layers: 4,
+        num_attention_heads: 4,
+        intermediate_size: 256,
+        ..BertConfig::default()
+    };
+    for device in devices() {
+        let init = Init {
+            deviation: 0.1,
+            key: RandomKey::new(3),
+            device: &device,
+        };
+        let encoder = SentenceEncoder::new(&config, &init).expect("a model");
+        let text =
+            |text: u32| -> Vec<u32> { (0..7 + 9 * text).map(|i| (i * 37 + text) % 500).collect() };
+        let texts = Packed::new(&[text(0), text(1), text(2)], &device).expect("texts");
+        for cosine in cosines(&encoder, &texts) {
+            assert!(cosine > 0.999, "{cosine} on {device}");
+        }
+    }
+}
+
+#[test]
+fn embeddings_of_real_mini_lm_with_half_products_point_where_those_in_f32_do() {
+    let Some(folder) = mini_lm() else { return };
+    let fixture = expected();
+    let sentences = fixture["mini_lm"].as_array().expect("sentences");
+    let ids: Vec<Vec<u32>> = sentences
+        .iter()
+        .map(|sentence| integers(&sentence["ids"]))
+        .collect();
+    let device = Device::cpu();
+    let (encoder, _) =
+        SentenceEncoder::from_folder(&folder, RandomKey::new(0), &device).expect("MiniLM");
+    let texts = Packed::new(&ids, &device).expect("texts");
+    for cosine in cosines(&encoder, &texts) {
+        assert!(cosine > 0.999, "{cosine}");
     }
 }
 

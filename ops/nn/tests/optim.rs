@@ -10,7 +10,8 @@ mod common;
 
 use common::{assert_close, devices, expected, floats};
 use nn::optim::{
-    AdamW, Decay, Group, LossScale, Schedule, Sgd, clip_scale, decay_matrices, global_norm,
+    AdamW, Decay, Group, LossScale, Optimizer, Schedule, Sgd, clip_scale, decay_matrices,
+    global_norm,
 };
 use nn::{Module, Names, Parameter};
 use serde_json::Value;

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow_array::builder::{ListBuilder, StringBuilder};
+use arrow_array::builder::{Int64Builder, ListBuilder, StringBuilder};
 use arrow_array::cast::AsArray;
-use arrow_array::types::Float32Type;
+use arrow_array::types::{Float32Type, Int64Type};
 use arrow_array::{
     Array, ArrayRef, BooleanArray, FixedSizeListArray, Float32Array, Float64Array, Int64Array,
     StringArray,
@@ -27,6 +27,18 @@ pub fn string_lists<S: AsRef<str>, L: IntoIterator<Item = S>>(
     values: impl IntoIterator<Item = L>,
 ) -> ArrayRef {
     let mut builder = ListBuilder::new(StringBuilder::new());
+    for list in values {
+        for item in list {
+            builder.values().append_value(item);
+        }
+        builder.append(true);
+    }
+    Arc::new(builder.finish())
+}
+
+/// A column of lists of whole numbers: the tokens of a text.
+pub fn int_lists<L: IntoIterator<Item = i64>>(values: impl IntoIterator<Item = L>) -> ArrayRef {
+    let mut builder = ListBuilder::new(Int64Builder::new());
     for list in values {
         for item in list {
             builder.values().append_value(item);
@@ -99,6 +111,47 @@ pub fn vector_values(column: &ArrayRef) -> Option<(Float32Array, usize)> {
 #[must_use]
 pub fn string_list_type() -> DataType {
     DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true)))
+}
+
+/// The type of a column of lists of whole numbers.
+#[must_use]
+pub fn int_list_type() -> DataType {
+    DataType::List(Arc::new(Field::new_list_field(DataType::Int64, true)))
+}
+
+/// One list of whole numbers a row, such as the tokens of a text. A null list is empty.
+#[derive(Clone, Debug)]
+pub struct IntLists {
+    offsets: OffsetBuffer<i32>,
+    values: Int64Array,
+    nulls: Option<NullBuffer>,
+}
+
+impl IntLists {
+    /// The lists of a column; `None` for any other type, or where an item is null.
+    #[must_use]
+    pub fn new(column: &ArrayRef) -> Option<Self> {
+        let lists = column.as_list_opt::<i32>()?;
+        let values = lists.values().as_primitive_opt::<Int64Type>()?;
+        (values.null_count() == 0).then(|| Self {
+            offsets: lists.offsets().clone(),
+            values: values.clone(),
+            nulls: lists.nulls().cloned(),
+        })
+    }
+
+    /// The items of each row in turn.
+    pub fn rows(&self) -> impl Iterator<Item = &[i64]> {
+        let is_valid = |row| self.nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row));
+        let values = self.values.values();
+        self.offsets
+            .windows(2)
+            .enumerate()
+            .map(move |(row, ends)| match is_valid(row) {
+                true => &values[ends[0] as usize..ends[1] as usize],
+                false => &values[..0],
+            })
+    }
 }
 
 /// One list of texts a row, such as the labels of a record. A null list is empty, a null item

@@ -21,7 +21,7 @@ pub mod source;
 mod table;
 mod watch;
 
-pub use columns::StringLists;
+pub use columns::{IntLists, StringLists};
 pub use concat::concat;
 pub use error::{Result, TableError, near_miss, type_name};
 pub use table::Table;

@@ -62,13 +62,12 @@ impl Device {
         match choice {
             DeviceChoice::Cpu => Ok(Self::cpu_with_threads(threads)),
             DeviceChoice::Gpu(index) => Self::gpu(Some(index)),
-            DeviceChoice::Auto => {
-                let real = gpu::adapters()
-                    .iter()
-                    .find(|adapter| adapter.kind != AdapterKind::Software);
-                let open = real.and_then(|adapter| Self::gpu(Some(adapter.index)).ok());
-                Ok(open.unwrap_or_else(|| Self::cpu_with_threads(threads)))
-            }
+            DeviceChoice::Auto => Ok(match choice.resolved() {
+                DeviceChoice::Gpu(index) => {
+                    Self::gpu(Some(index)).unwrap_or_else(|_| Self::cpu_with_threads(threads))
+                }
+                _ => Self::cpu_with_threads(threads),
+            }),
         }
     }
 
@@ -97,6 +96,20 @@ impl Device {
         match self {
             Self::Cpu(_) => Ok(()),
             Self::Gpu(gpu) => gpu.wait().and_then(|()| gpu.check_indices()),
+        }
+    }
+}
+
+impl DeviceChoice {
+    /// What `auto` comes to on this machine; the others are what they are.
+    #[must_use]
+    pub fn resolved(self) -> Self {
+        match self {
+            Self::Auto => gpu::adapters()
+                .iter()
+                .find(|adapter| adapter.kind != AdapterKind::Software)
+                .map_or(Self::Cpu, |adapter| Self::Gpu(adapter.index)),
+            chosen => chosen,
         }
     }
 }

@@ -91,6 +91,16 @@ pub enum TensorError {
         /// Bytes that the device has for tensors.
         limit: usize,
     },
+    /// An op for which the device has too little room.
+    #[error("{op}: {source} (shapes: {})", list(shapes))]
+    NoRoom {
+        /// The op.
+        op: &'static str,
+        /// The shapes of its inputs.
+        shapes: Vec<Shape>,
+        /// What there is too little of: [`Self::OutOfMemory`], [`Self::OutOfDeviceMemory`] or [`Self::PastLimit`].
+        source: Box<Self>,
+    },
     /// A graphics adapter or its driver failed.
     #[error("gpu: {doing}: {reason}")]
     Gpu {
@@ -163,6 +173,22 @@ pub enum TensorError {
         /// What is wrong.
         reason: String,
     },
+}
+
+impl TensorError {
+    /// The error with the op and its inputs' shapes, where it tells of too little room and does not say for what.
+    pub(crate) fn for_op(self, op: &'static str, shapes: impl FnOnce() -> Vec<Shape>) -> Self {
+        match self {
+            Self::OutOfMemory { .. } | Self::OutOfDeviceMemory { .. } | Self::PastLimit { .. } => {
+                Self::NoRoom {
+                    op,
+                    shapes: shapes(),
+                    source: Box::new(self),
+                }
+            }
+            other => other,
+        }
+    }
 }
 
 fn list(shapes: &[Shape]) -> String {

@@ -1,5 +1,7 @@
 //! What shaders are told: how many workgroups there are, and how views lie.
 
+use crate::Result;
+use crate::gpu::{Gpu, RowChunk, row_chunks};
 use crate::shape::{Layout, MAX_RANK};
 
 /// Invocations of a workgroup in shaders that handle one element, or one word, an invocation.
@@ -26,4 +28,16 @@ pub(crate) fn layout_params<const N: usize>(layouts: [&Layout; N]) -> Vec<u32> {
         params.push(layout.offset as u32);
     }
     params
+}
+
+/// Calls `launch` with the elements of 4 bytes that fit into one binding each.
+pub(crate) fn each_part(
+    gpu: &Gpu,
+    elements: usize,
+    mut launch: impl FnMut(RowChunk) -> Result<()>,
+) -> Result<()> {
+    row_chunks(gpu.limits(), elements, &[4])
+        .unwrap_or_default()
+        .into_iter()
+        .try_for_each(&mut launch)
 }

@@ -19,6 +19,7 @@ mod loss;
 mod offsets;
 mod op;
 mod ops;
+mod pieces;
 mod rng;
 mod shape;
 mod storage;

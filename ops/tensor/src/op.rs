@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 use crate::autograd::{self, Node, Pass};
 use crate::cpu::Cpu;
 use crate::gpu::{Binding, Gpu, GpuBuffer};
+use crate::pieces;
 use crate::shape::Layout;
 use crate::storage::{Memory, Storage};
 use crate::{DType, Device, Result, Shape, Tensor, TensorError};
@@ -57,6 +58,72 @@ impl Keeps {
     }
 }
 
+/// A way to do an op piece by piece: which part of each input a piece reads, and what becomes of its outputs.
+#[derive(Clone, Debug)]
+pub(crate) struct Cut {
+    /// The dimension that is cut, and how much of it is one step; `None` for inputs that every piece sees whole.
+    pub inputs: SmallVec<[Option<(usize, usize)>; 4]>,
+    pub outputs: SmallVec<[Onto; 3]>,
+    /// Whether every element goes by itself, so that tensors of one shape without gaps may be seen as one row.
+    pub by_element: bool,
+}
+
+/// What becomes of the outputs of pieces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Onto {
+    /// They follow each other along this dimension.
+    Along(usize),
+    /// They are brought together by [`Op::join`].
+    Joined,
+}
+
+impl Cut {
+    pub fn new(
+        inputs: impl IntoIterator<Item = Option<usize>>,
+        outputs: impl IntoIterator<Item = Onto>,
+    ) -> Self {
+        Self {
+            inputs: inputs
+                .into_iter()
+                .map(|axis| axis.map(|axis| (axis, 1)))
+                .collect(),
+            outputs: outputs.into_iter().collect(),
+            by_element: false,
+        }
+    }
+
+    /// Along each dimension of the output of an op that goes element by element, whose inputs are stretched to it.
+    pub fn elements(inputs: &[Spec], output: &Spec) -> Vec<Self> {
+        let rank = output.shape.rank();
+        let along = |axis: usize| {
+            let of_input = inputs.iter().map(|input| {
+                let own = (axis + input.shape.rank()).checked_sub(rank)?;
+                (input.shape[own] == output.shape[axis]).then_some(own)
+            });
+            Self {
+                by_element: true,
+                ..Self::new(of_input, [Onto::Along(axis)])
+            }
+        };
+        (0..rank).map(along).collect()
+    }
+
+    /// Along each dimension but the last, which all inputs and outputs have in common.
+    pub fn rows(inputs: &[Spec], outputs: usize) -> Vec<Self> {
+        Self::all_but(inputs[0].shape.rank().saturating_sub(1), inputs, outputs)
+    }
+
+    /// Along each dimension but `axis`; all inputs and outputs have as many dimensions.
+    pub fn all_but(axis: usize, inputs: &[Spec], outputs: usize) -> Vec<Self> {
+        let others = (0..inputs[0].shape.rank()).filter(|&other| other != axis);
+        let along = |axis| {
+            let outputs = std::iter::repeat_n(Onto::Along(axis), outputs);
+            Self::new(inputs.iter().map(|_| Some(axis)), outputs)
+        };
+        others.map(along).collect()
+    }
+}
+
 /// One op with its parameters: a rule for shapes, a kernel for each device and a gradient.
 pub(crate) trait Op: fmt::Debug + Send + Sync + 'static {
     /// As it is called in messages.
@@ -77,6 +144,17 @@ pub(crate) trait Op: fmt::Debug + Send + Sync + 'static {
     /// calls 16 bits wide is rounded afterwards.
     fn takes_half(&self) -> bool {
         false
+    }
+
+    /// The ways in which the op falls into pieces, the best first: for tensors that are larger than what a kernel may bind
+    /// on an adapter. Without any, these are an error, unless the op takes parts of buffers itself.
+    fn cuts(&self, _inputs: &[Spec], _outputs: &[Spec]) -> Vec<Cut> {
+        Vec::new()
+    }
+
+    /// What two pieces give together, for outputs that are [`Onto::Joined`].
+    fn join(&self, one: &Tensor, other: &Tensor) -> Result<Tensor> {
+        one.add(other)
     }
 
     /// What the gradient reads.
@@ -145,8 +223,10 @@ pub(crate) struct CpuInput<'a> {
 impl<'a> CpuInput<'a> {
     /// The elements of an input without gaps.
     pub fn slice<T: Pod>(&self) -> &'a [T] {
-        let start = self.layout.offset;
-        &self.all::<T>()[start..start + self.layout.shape.elements()]
+        let elements = self.layout.shape.elements();
+        // A part of nothing may begin behind its end.
+        let start = if elements == 0 { 0 } else { self.layout.offset };
+        &self.all::<T>()[start..start + elements]
     }
 
     /// The whole storage, which the layout points into.
@@ -184,12 +264,15 @@ pub(crate) struct GpuInput<'a> {
     pub buffer: &'a GpuBuffer,
     pub layout: &'a Layout,
     pub dtype: DType,
+    /// Where the bound part of the buffer begins, and its bytes; 0 bytes are all that is left. The layout counts from there.
+    pub part: (usize, usize),
 }
 
 impl<'a> GpuInput<'a> {
-    /// The whole buffer, for shaders that get the layout as parameters.
+    /// The buffer, for shaders that get the layout as parameters.
     pub fn binding(&self) -> Binding<'a> {
-        Binding::read(self.buffer)
+        let (start, bytes) = self.part;
+        Binding::read(self.buffer).part(start, bytes)
     }
 }
 
@@ -237,7 +320,10 @@ pub(crate) fn apply<O: Op>(op: O, inputs: &[&Tensor]) -> Result<SmallVec<[Tensor
             input,
         });
     }
-    let outputs = execute(&op, inputs, &output_specs, &device)?;
+    let outputs = execute(&op, inputs, &output_specs, &device).map_err(|error| {
+        let shapes = || specs.iter().map(|spec| spec.shape.clone()).collect();
+        error.for_op(op.name(), shapes)
+    })?;
     if !tracked {
         return Ok(outputs);
     }
@@ -258,12 +344,17 @@ pub(crate) fn apply_one<O: Op>(op: O, inputs: &[&Tensor]) -> Result<Tensor> {
     })
 }
 
-fn execute<O: Op>(
+pub(crate) fn execute<O: Op>(
     op: &O,
     inputs: &[&Tensor],
     specs: &[Spec],
     device: &Device,
 ) -> Result<SmallVec<[Tensor; 2]>> {
+    if let Device::Gpu(gpu) = device
+        && let Some(cut) = pieces::cut(op, gpu, inputs, specs)
+    {
+        return pieces::execute(op, gpu, inputs, specs, &cut);
+    }
     let prepared: SmallVec<[Tensor; 4]> = inputs
         .iter()
         .map(|input| prepare(op, input))
@@ -288,8 +379,17 @@ fn execute<O: Op>(
             op.cpu(cpu, &inputs, &mut outputs)?;
         }
         Device::Gpu(gpu) => {
-            let inputs: SmallVec<[GpuInput<'_>; 4]> =
-                prepared.iter().filter_map(Tensor::gpu_input).collect();
+            let parts = pieces::parts(op, gpu, &prepared, specs);
+            let inputs: SmallVec<[GpuInput<'_>; 4]> = (prepared.iter().enumerate())
+                .filter_map(|(place, input)| match parts.get(place) {
+                    Some((layout, part)) => input.gpu_input().map(|input| GpuInput {
+                        layout,
+                        part: *part,
+                        ..input
+                    }),
+                    None => input.gpu_input(),
+                })
+                .collect();
             let outputs: SmallVec<[GpuOutput<'_>; 2]> = storages
                 .iter()
                 .zip(specs)

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::cpu::Buffer;
-use crate::cpu::gemm::PackedB;
+use crate::cpu::gemm::{PackedB, Precision};
 use crate::gpu::GpuBuffer;
 use crate::shape::Layout;
 use crate::{Device, Result};
@@ -69,10 +69,17 @@ impl Storage {
         &mut self.memory
     }
 
-    /// A matrix of this memory, packed now or before.
-    pub fn packed(&self, layout: &Layout, pack: impl FnOnce() -> PackedB) -> Arc<PackedB> {
+    /// A matrix of this memory, packed for products in `precision` now or before.
+    pub fn packed(
+        &self,
+        layout: &Layout,
+        precision: Precision,
+        pack: impl FnOnce() -> PackedB,
+    ) -> Arc<PackedB> {
         let mut packed = self.packed.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, found)) = packed.iter().find(|(of, _)| of == layout) {
+        let fits =
+            |(of, found): &&(Layout, Arc<PackedB>)| of == layout && found.precision() == precision;
+        if let Some((_, found)) = packed.iter().find(fits) {
             return Arc::clone(found);
         }
         let new = Arc::new(pack());

@@ -42,7 +42,8 @@ impl Tensor {
                 shapes: vec![shape],
             });
         }
-        let storage = Storage::upload(device, bytemuck::cast_slice(values))?;
+        let storage = Storage::upload(device, bytemuck::cast_slice(values))
+            .map_err(|error| error.for_op("new", || vec![shape.clone()]))?;
         Ok(Self::from_storage(storage, shape, T::DTYPE, device))
     }
 
@@ -352,6 +353,10 @@ impl Tensor {
         no_grad(|| apply_one(Cast { to: dtype }, &[self]))
     }
 
+    pub(crate) fn storage(&self) -> &Storage {
+        &self.storage
+    }
+
     pub(crate) fn cpu_input(&self) -> Option<CpuInput<'_>> {
         CpuInput::new(self, &self.storage)
     }
@@ -362,6 +367,7 @@ impl Tensor {
                 buffer,
                 layout: &self.layout,
                 dtype: self.dtype,
+                part: (0, 0),
             }),
             Memory::Cpu(_) => None,
         }

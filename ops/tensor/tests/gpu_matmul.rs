@@ -2,24 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::sync::Arc;
+mod common;
 
-use half::f16;
+use common::adapter as gpu;
+use half::{bf16, f16};
 use proptest::prelude::*;
 use tensor::Activation;
 use tensor::gpu::{FloatType, Gpu, GpuBuffer, Matmul, MatrixView};
-
-/// The device, or `None` where there is none and none is required.
-fn gpu() -> Option<Arc<Gpu>> {
-    match Gpu::open(None) {
-        Ok(gpu) => Some(gpu),
-        Err(error) if std::env::var_os("ENGINE_REQUIRE_GPU").is_some() => panic!("{error}"),
-        Err(error) => {
-            println!("ignored: {error}");
-            None
-        }
-    }
-}
 
 /// Numbers between -1 and 1 that half precision holds exactly.
 fn numbers(count: usize, seed: usize) -> Vec<f32> {
@@ -35,6 +24,10 @@ fn upload(gpu: &Gpu, values: &[f32], float: FloatType) -> GpuBuffer {
             let halves: Vec<f16> = values.iter().map(|&value| f16::from_f32(value)).collect();
             gpu.upload(bytemuck::cast_slice(&halves)).unwrap()
         }
+        FloatType::BF16 => {
+            let halves: Vec<bf16> = values.iter().map(|&value| bf16::from_f32(value)).collect();
+            gpu.upload(bytemuck::cast_slice(&halves)).unwrap()
+        }
     }
 }
 
@@ -46,6 +39,7 @@ fn download(gpu: &Gpu, buffer: &GpuBuffer, count: usize, float: FloatType) -> Ve
             .into_iter()
             .map(f16::to_f32)
             .collect(),
+        FloatType::BF16 => panic!("no result is bf16"),
     }
 }
 
@@ -330,6 +324,7 @@ fn cases() -> impl Strategy<Value = Case> {
         ]
     };
     let float = || prop_oneof![3 => Just(FloatType::F32), 1 => Just(FloatType::F16)];
+    let read = || prop_oneof![3 => float(), 1 => Just(FloatType::BF16)];
     let activation = prop_oneof![
         Just(Activation::None),
         Just(Activation::Gelu),
@@ -341,7 +336,7 @@ fn cases() -> impl Strategy<Value = Case> {
         any::<[bool; 2]>(),
         [offset(), offset(), offset()],
         [gap(), gap(), gap()],
-        [float(), float(), float()],
+        (read(), read(), float()).prop_map(|(left, right, out)| [left, right, out]),
         any::<[bool; 3]>(),
         activation,
     )
@@ -372,7 +367,7 @@ fn cases() -> impl Strategy<Value = Case> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 50, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn products_of_views_are_those_of_f64(case in cases()) {
         if let Some(gpu) = gpu() {
@@ -382,6 +377,52 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn factors_and_biases_in_bf16_are_converted_as_they_are_read() {
+    let Some(gpu) = gpu() else { return };
+    // Vectors along each dimension, and odd sizes and places, which are read one by one.
+    for (sizes, offset) in [([64, 32, 48], 0), ([5, 7, 9], 3), ([1, 33, 65], 1)] {
+        for transposed in [[false; 2], [true; 2]] {
+            for floats in [
+                [FloatType::BF16, FloatType::BF16, FloatType::F32],
+                [FloatType::BF16, FloatType::F32, FloatType::F32],
+            ] {
+                let case = Case {
+                    transposed,
+                    offsets: [offset; 3],
+                    floats,
+                    ..Case::plain([2, 1], sizes)
+                };
+                case.check(&gpu);
+            }
+        }
+    }
+    // 2 x 1 + 3 x 1 and a bias of 0.5 at an odd place.
+    let left = upload(&gpu, &[2.0, 3.0], FloatType::BF16);
+    let right = upload(&gpu, &[1.0, 1.0], FloatType::F32);
+    let bias = upload(&gpu, &[7.0, 0.5], FloatType::BF16);
+    let out = gpu.allocate(4).unwrap();
+    let view = |buffer, float, rows, columns| MatrixView::dense(buffer, float, 1, rows, columns);
+    let product = Matmul {
+        bias: Some((&bias, FloatType::BF16, 1)),
+        ..Matmul::new(
+            [1, 1],
+            [1, 1, 2],
+            view(&left, FloatType::BF16, 1, 2),
+            view(&right, FloatType::F32, 2, 1),
+            view(&out, FloatType::F32, 1, 1),
+        )
+    };
+    gpu.matmul(&product).unwrap();
+    assert_eq!(download(&gpu, &out, 1, FloatType::F32), [5.5]);
+    let into = Matmul {
+        out: view(&out, FloatType::BF16, 1, 1),
+        ..product
+    };
+    let error = gpu.matmul(&into).unwrap_err().to_string();
+    assert!(error.contains("use f32 or f16"), "{error}");
 }
 
 #[test]

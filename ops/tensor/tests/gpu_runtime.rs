@@ -2,10 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod common;
+
 use std::sync::Arc;
 
+use common::adapter as gpu;
 use tensor::TensorError;
-use tensor::gpu::{Binding, Gpu, Kernel, row_chunks};
+use tensor::gpu::{Binding, Kernel, row_chunks};
 
 const PROBE: &str = include_str!("../../../shaders/probe.wgsl");
 const AFFINE: Kernel = Kernel {
@@ -23,18 +26,6 @@ const PLACE: Kernel = Kernel {
     source: PROBE,
     entry: "grid",
 };
-
-/// The device, or `None` where there is none and none is required.
-fn gpu() -> Option<Arc<Gpu>> {
-    match Gpu::open(None) {
-        Ok(gpu) => Some(gpu),
-        Err(error) if std::env::var_os("ENGINE_REQUIRE_GPU").is_some() => panic!("{error}"),
-        Err(error) => {
-            println!("ignored: {error}");
-            None
-        }
-    }
-}
 
 fn words(bytes: &[u8]) -> Vec<u32> {
     bytes

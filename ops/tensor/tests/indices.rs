@@ -3,20 +3,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use tensor::{CrossEntropy, Device, Result, Tensor, TensorError};
+mod common;
 
-fn gpu() -> Option<Device> {
-    match Device::gpu(None) {
-        Ok(device) => Some(device),
-        Err(error) if std::env::var_os("ENGINE_REQUIRE_GPU").is_some_and(|value| value == "1") => {
-            panic!("ENGINE_REQUIRE_GPU is set, but: {error}")
-        }
-        Err(error) => {
-            eprintln!("ignored: shaders need an adapter: {error}");
-            None
-        }
-    }
-}
+use common::gpu;
+use tensor::{CrossEntropy, Device, Result, Tensor, TensorError};
 
 /// The op, the index and the size that an error names.
 fn named<T>(result: Result<T>) -> Option<(&'static str, i64, usize)> {

@@ -2,27 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use tensor::{Activation, Device, Result, Tensor, TensorError, no_grad};
+mod common;
 
-/// The adapter to test on; `None`, said aloud, where there is none and none is required.
-fn gpu() -> Option<Device> {
-    match Device::gpu(None) {
-        Ok(device) => Some(device),
-        Err(error) => {
-            let is_required =
-                std::env::var_os("ENGINE_REQUIRE_GPU").is_some_and(|value| value == "1");
-            assert!(!is_required, "ENGINE_REQUIRE_GPU is set, but: {error}");
-            eprintln!("ignored: shaders need an adapter: {error}");
-            None
-        }
-    }
-}
-
-fn devices() -> Vec<Device> {
-    std::iter::once(Device::cpu_with_threads(2))
-        .chain(gpu())
-        .collect()
-}
+use common::{devices, gpu};
+use tensor::{
+    Activation, AttentionDropout, AttentionOptions, DType, Device, Offsets, RandomKey, Reduction,
+    Result, Tensor, TensorError, no_grad,
+};
 
 /// Numbers between -1 and 1 that look random.
 fn numbers(count: usize, seed: u32) -> Vec<f32> {
@@ -141,19 +127,62 @@ fn training_twice_gives_the_same_bits_whatever_the_threads() -> Result<()> {
 
 #[test]
 fn step_100_takes_the_memory_of_step_3() -> Result<()> {
-    for device in devices() {
-        let (x, y) = points(&device)?;
-        let mut network = Network::new(&device)?;
-        let mut peaks = Vec::new();
-        for _ in 0..100 {
-            network.step(&x, &y)?.item()?;
-            let memory = device.memory();
-            peaks.push((memory.peak, memory.live));
+    // An adapter's memory is shared with the other tests of this process: nn's tests look at it in one of its own.
+    let device = Device::cpu_with_threads(2);
+    let (x, y) = points(&device)?;
+    let mut network = Network::new(&device)?;
+    let mut peaks = Vec::new();
+    for _ in 0..100 {
+        network.step(&x, &y)?.item()?;
+        let memory = device.memory();
+        peaks.push((memory.peak, memory.live));
+    }
+    assert_eq!(peaks[2], peaks[99]);
+    Ok(())
+}
+
+#[test]
+fn both_devices_drop_the_same_elements() -> Result<()> {
+    let key = RandomKey::new(21).fold(5);
+    // Queries and keys are zeros, and the values of key j are 1 in column j alone: results are the kept probabilities.
+    let lengths = [5, 37, 1];
+    let pass = |device: &Device| -> Result<[Vec<f32>; 3]> {
+        let dropped = Tensor::full(1.0, [7, 301], DType::F32, device)?.dropout(0.3, key)?;
+        let offsets = Offsets::of_lengths(&lengths, device)?;
+        let tokens = offsets.tokens();
+        let mut qkv = vec![0.0_f32; tokens * 3 * 2 * 40];
+        for (first, length) in offsets.as_slice().iter().zip(lengths) {
+            for key in 0..length {
+                for head in 0..2 {
+                    qkv[(((*first as usize + key) * 3 + 2) * 2 + head) * 40 + key] = 1.0;
+                }
+            }
         }
-        // Other tests may use the same adapter at the same time: only the native device has memory of its own.
-        if matches!(device, Device::Cpu(_)) {
-            assert_eq!(peaks[2], peaks[99], "{device}");
-        }
+        let qkv = Tensor::new(&qkv, [tokens, 3, 2, 40], device)?.requires_grad()?;
+        let options = AttentionOptions {
+            dropout: Some(AttentionDropout {
+                probability: 0.4,
+                key,
+            }),
+            ..AttentionOptions::default()
+        };
+        let attended = qkv.attention(&offsets, &options)?;
+        let gradients = attended.square()?.sum_all()?.backward()?;
+        let gradient = gradients.get(&qkv).expect("a gradient").to_f32_vec()?;
+        Ok([dropped.to_f32_vec()?, attended.to_f32_vec()?, gradient])
+    };
+    let zeros = |values: &[f32]| -> Vec<bool> { values.iter().map(|&x| x == 0.0).collect() };
+    let all: Vec<_> = devices().iter().map(pass).collect::<Result<_>>()?;
+    let [dropped, attended, gradient] = &all[0];
+    let share = dropped.iter().filter(|&&x| x == 0.0).count() as f32 / dropped.len() as f32;
+    assert!((share - 0.3).abs() < 0.04, "{share}");
+    let seen: usize = lengths.iter().map(|length| length * length * 2).sum();
+    let kept = attended.iter().filter(|&&x| x != 0.0).count() as f32 / seen as f32;
+    assert!((kept - 0.6).abs() < 0.04, "{kept}");
+    for [other_dropped, other_attended, other_gradient] in &all[1..] {
+        assert_eq!(dropped, other_dropped);
+        assert_eq!(zeros(attended), zeros(other_attended));
+        assert_eq!(zeros(gradient), zeros(other_gradient));
     }
     Ok(())
 }
@@ -176,6 +205,12 @@ fn what_cannot_be_done_is_an_error_that_names_op_and_shapes() -> Result<()> {
         let ids = Tensor::new(&[1_u32, 2], 2, &device)?;
         assert!(message(ids.softmax(0)).contains("softmax: takes floating-point numbers, not u32"));
         assert!(message(ids.add(&a)).contains("add: takes u32, not f32"));
+        let targets = a.requires_grad()?;
+        let error = message(a.bce_with_logits(&targets, None, Reduction::Mean));
+        assert!(
+            error.starts_with("bce_with_logits: has no gradient with respect to input 1"),
+            "{error}"
+        );
         let constant = a.sum_all()?;
         assert!(
             constant
@@ -199,22 +234,34 @@ fn what_cannot_be_done_is_an_error_that_names_op_and_shapes() -> Result<()> {
 }
 
 #[test]
-fn a_tensor_past_the_memory_is_an_error_with_advice() {
+fn a_tensor_past_the_memory_is_an_error_with_op_shapes_and_advice() -> Result<()> {
     let cpu = tensor::cpu::Cpu::new(1).with_memory(1_000_000);
-    let device = Device::Cpu(std::sync::Arc::new(cpu));
-    let error = Tensor::zeros([1000, 1000], &device).expect_err("it does not fit");
-    assert!(
-        matches!(
-            error,
-            TensorError::OutOfMemory {
-                asked: 4_000_000,
-                ..
-            }
-        ),
-        "{error}"
-    );
-    assert!(
-        error.to_string().contains("gradient checkpointing"),
-        "{error}"
-    );
+    let small = Device::Cpu(std::sync::Arc::new(cpu));
+    for device in std::iter::once(small).chain(gpu()) {
+        // 4 TiB are more than any device has.
+        let size = if matches!(device, Device::Cpu(_)) {
+            1000
+        } else {
+            1 << 20
+        };
+        let (column, row) = (
+            Tensor::zeros([size, 1], &device)?,
+            Tensor::zeros([1, size], &device)?,
+        );
+        let error = column.matmul(&row).expect_err("it does not fit");
+        assert!(
+            matches!(error, TensorError::NoRoom { op: "matmul", .. }),
+            "{error}"
+        );
+        let message = error.to_string();
+        for shape in [format!("{size}, 1]"), format!("1, {size}]")] {
+            assert!(message.contains(&shape), "{message}");
+        }
+        assert!(message.contains("smaller batches"), "{message}");
+        let error = Tensor::zeros([size, size], &device).expect_err("it does not fit");
+        assert!(matches!(error, TensorError::NoRoom { .. }), "{error}");
+        // What fits goes on.
+        assert_eq!(column.sum_all()?.item()?, 0.0);
+    }
+    Ok(())
 }

@@ -147,12 +147,64 @@ pub enum Error {
         /// The parser's message, or the rule that is broken.
         why: String,
     },
+
+    /// A tokenizer's file cannot be used, or the tokenizer fails on a text.
+    #[error("{origin}: {why}")]
+    Tokenizer {
+        /// The file, or "the tokenizer".
+        origin: String,
+        /// What is wrong with it, and what to do.
+        why: String,
+    },
+
+    /// A length that the special tokens fill alone.
+    #[error(
+        "max_length is {max_length}, and the tokenizer adds {added} special tokens; give at least {}",
+        added + 1
+    )]
+    NoRoom {
+        /// The length asked for.
+        max_length: usize,
+        /// How many tokens the post-processor adds.
+        added: usize,
+    },
+
+    /// The text of a pair that must not be cut leaves no room for the other.
+    #[error(
+        "pair {row} (counted from 0): the text that is kept whole has {kept} tokens or more, and {room} fit both texts; \
+         raise max_length, or cut the longest first"
+    )]
+    NoRoomInPair {
+        /// The pair's number, from 0.
+        row: usize,
+        /// The length of the text that is kept.
+        kept: usize,
+        /// How many tokens fit.
+        room: usize,
+    },
+
+    /// A token with a role that this tokenizer does not have.
+    #[error(
+        "the tokenizer has no {role} token; take a model that has one, or name it: `{role}_token` in the \
+         special_tokens_map.json beside the tokenizer.json"
+    )]
+    NoSpecialToken {
+        /// `mask` or `pad`.
+        role: &'static str,
+    },
 }
 
 /// The crate's result.
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
+    pub(crate) fn tokenizer(path: &std::path::Path, why: String) -> Self {
+        Self::Tokenizer {
+            origin: path.display().to_string(),
+            why,
+        }
+    }
+
     pub(crate) fn parameter(
         name: &'static str,
         value: impl std::fmt::Display,

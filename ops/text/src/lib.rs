@@ -1,6 +1,7 @@
-//! Classical text classification on plain slices: near-duplicate removal, splits, vectorizers, linear baselines, metrics.
+//! Text work on plain slices: near-duplicate removal, splits, vectorizers, linear baselines, metrics, tokens of pretrained
+//! models.
 //!
-//! The crate knows no files, no tables and no pipeline. Texts come in as `&[&str]`, labels as [`LabelSets`], features
+//! The crate knows no tables and no pipeline, and reads no files but a tokenizer's. Texts come in as `&[&str]`, labels as [`LabelSets`], features
 //! as a [`CsrMatrix`]; row numbers go out. Work that takes long runs on [`Workers`], which carry the thread count and
 //! the hook for progress and cancelling. No result depends on the number of threads, and every random choice is drawn
 //! from [`Rng`], so the same seed gives the same result everywhere.
@@ -13,6 +14,7 @@
 //! | [`vectorize`] | counts and tf-idf with scikit-learn's semantics |
 //! | [`naive_bayes`], [`logistic_regression`] | baselines; both yield a [`LinearModel`] |
 //! | [`metrics`] | the classification report, ranking scores, sweeps, bootstrap intervals |
+//! | [`tokens`] | texts into the tokens of a pretrained model |
 //! | [`stats`] | label counts, words a text, quantiles, histograms |
 
 mod error;
@@ -32,6 +34,7 @@ pub mod naive_bayes;
 pub mod slices;
 pub mod split;
 pub mod stats;
+pub mod tokens;
 pub mod vectorize;
 
 pub use error::{Error, Result};

@@ -5,7 +5,8 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::live::{Counts, Display, Running};
-use super::words::{Words, progress, steps, whole_seconds};
+use super::words::{Words, steps, whole_seconds};
+use crate::run::meter::Meter;
 
 /// A step that is over sooner never gets a bar.
 const NOTICEABLE: Duration = Duration::from_millis(200);
@@ -39,15 +40,11 @@ impl Bars {
         let elapsed = now.saturating_sub(step.since);
         let name = self.words.name(&step.step);
         let spinner = SPINNER[(now.as_millis() / 100) as usize % SPINNER.len()];
-        let how_far = match &step.meter {
-            Some(meter) => {
-                let words = progress(meter, now);
-                match meter.share() {
-                    Some(share) => format!("{}  {words}", self.bar(share)),
-                    None => words,
-                }
-            }
-            None => paint.faint(&step.why),
+        let share = step.meter.as_ref().and_then(Meter::share);
+        let how_far = match (step.how_far(now), share) {
+            (Some(words), Some(share)) => format!("{}  {words}", self.bar(share)),
+            (Some(words), None) => words,
+            (None, _) => paint.faint(&step.why),
         };
         format!(
             "{} {name}  {:>9}  {how_far}",

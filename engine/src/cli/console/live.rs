@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::words::{Words, steps};
+use super::words::{Words, progress, steps};
 use crate::run::meter::Meter;
 use crate::run::{Event, Listener};
 
@@ -35,6 +35,20 @@ pub struct Running {
     pub why: String,
     /// How far it is, if it says so.
     pub meter: Option<Meter>,
+    /// What it shows meanwhile, such as a loss.
+    pub detail: String,
+}
+
+impl Running {
+    /// `120 of 400 steps, 2.1 steps/s, 133 s left, loss 0.231`; nothing where the step says nothing.
+    pub fn how_far(&self, now: Duration) -> Option<String> {
+        let mut text = progress(self.meter.as_ref()?, now);
+        if !self.detail.is_empty() {
+            text.push_str(", ");
+            text.push_str(&self.detail);
+        }
+        Some(text)
+    }
 }
 
 /// How many instances there are and what became of them so far.
@@ -226,6 +240,7 @@ impl Listener for Live {
                     since: self.shared.began.elapsed(),
                     why: why.join("; "),
                     meter: None,
+                    detail: String::new(),
                 };
                 state.running.push(running);
             }
@@ -292,6 +307,17 @@ impl Listener for Live {
                 Some(meter) => meter.update(done, total, unit, now),
                 None => running.meter = Some(Meter::new(done, total, unit, now)),
             }
+        }
+    }
+
+    fn detail(&self, step: &str, text: &str) {
+        let mut state = self.shared.state();
+        if let Some(running) = state
+            .running
+            .iter_mut()
+            .find(|running| running.step == step)
+        {
+            text.clone_into(&mut running.detail);
         }
     }
 

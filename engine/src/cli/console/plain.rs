@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::live::{Counts, Display, Running};
-use super::words::{Words, progress, whole_seconds};
+use super::words::{Words, whole_seconds};
 use crate::cli::terminal::say;
 
 /// How often a long step gives a sign of life.
@@ -40,10 +40,7 @@ impl Display for Plain {
                 continue;
             }
             self.said.insert(step.step.clone(), now);
-            let how_far = match &step.meter {
-                Some(meter) => progress(meter, now),
-                None => step.why.clone(),
-            };
+            let how_far = step.how_far(now).unwrap_or_else(|| step.why.clone());
             let elapsed = whole_seconds(now.saturating_sub(step.since));
             let name = self.words.name(&step.step);
             say(&format!("… {name}  {elapsed:>9}  {how_far}\n"));

@@ -13,6 +13,7 @@ use std::sync::mpsc;
 use std::time::Instant;
 
 use cache::Action;
+use tensor::DeviceChoice;
 
 use graph::{consumers_of, heights_of, producers_of};
 pub use setup::{Options, RunError, Setup, Summary};
@@ -41,9 +42,19 @@ pub fn run(setup: &Setup<'_>, plan: Plan) -> Result<Summary, RunError> {
     } = *setup;
     let path = folder.journal();
     let journal = Journal::create(&path).map_err(|error| RunError::Journal { path, error })?;
+    let computes = |planned: &(usize, &Planned)| {
+        matches!(planned.1, Planned::Run(_) | Planned::MayRun(_))
+            && pipeline.instances[planned.0].resources.tensors
+    };
+    // Drivers are asked only where a step will compute: that takes a while.
+    let device = match plan.instances.iter().enumerate().any(|at| computes(&at)) {
+        true => options.device.resolved(),
+        false => options.device,
+    };
     let workshop = Workshop {
         pipeline,
         cache,
+        device,
         cancelled,
         listener,
     };
@@ -67,6 +78,7 @@ pub fn run(setup: &Setup<'_>, plan: Plan) -> Result<Summary, RunError> {
             options,
             listener,
             cancelled,
+            on_gpu: matches!(device, DeviceChoice::Gpu(_)),
             journal: Some(journal),
             journal_error: None,
             began: Instant::now(),
@@ -128,6 +140,8 @@ struct Scheduler<'a> {
     options: &'a Options,
     listener: &'a dyn Listener,
     cancelled: &'a AtomicBool,
+    /// Whether tensors are computed on a GPU.
+    on_gpu: bool,
     journal: Option<Journal>,
     journal_error: Option<RunError>,
     began: Instant,
@@ -213,7 +227,8 @@ impl Scheduler<'_> {
             && let Some(entry) = self.ready.pop()
         {
             let index = entry.1.0;
-            let needs = self.pipeline.instances[index].resources;
+            let mut needs = self.pipeline.instances[index].resources;
+            needs.gpu |= needs.tensors && self.on_gpu;
             let Some(grant) = self.budget.take(&needs, self.ready.len() + 1) else {
                 set_aside.push(entry);
                 if set_aside.len() > 64 {

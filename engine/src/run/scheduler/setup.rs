@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use cache::{Action, Cache};
+use tensor::DeviceChoice;
 
 use crate::pipeline::Pipeline;
 use crate::plan::{PlanError, Previous, Selection};
@@ -18,6 +19,8 @@ pub struct Options {
     pub jobs: Option<usize>,
     /// Whether steps that do not depend on a failed one still run.
     pub keep_going: bool,
+    /// What steps compute tensors on.
+    pub device: DeviceChoice,
     /// The command line, for the journal.
     pub arguments: Vec<String>,
 }

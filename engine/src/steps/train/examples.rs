@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use text::{LabelSets, Task};
 
+use super::super::joined::Shared;
 use super::super::rows::{self, TaskChoice, label_sets, names};
 use super::super::{Check, ColumnType, Context, StepError};
 
@@ -50,10 +51,11 @@ impl LabelledRows {
     }
 }
 
-impl Examples {
-    /// The keys that are the rows' and no method's.
-    pub const FIELDS: [&str; 4] = ["text", "labels", "task", "label_set"];
+impl Shared for Examples {
+    const FIELDS: &'static [&'static str] = &["text", "labels", "task", "label_set"];
+}
 
+impl Examples {
     /// Checks the columns.
     pub fn check(&self, check: &mut Check) {
         check.require("text", "train", &self.text, ColumnType::Text);

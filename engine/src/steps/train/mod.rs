@@ -15,11 +15,11 @@ mod linear;
 pub mod logistic_regression;
 pub mod naive_bayes;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::de::{DeserializeOwned, Error as _};
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value as Json;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
+use super::joined::Joined;
 use super::{
     Check, Context, InputPort, OutputPort, PortType, Resources, Step, StepError, StepKind,
 };
@@ -48,53 +48,17 @@ pub trait Method: DeserializeOwned + Serialize + JsonSchema + Send + Sync + 'sta
         Resources::default()
     }
 
+    /// What it writes.
+    fn outputs(&self) -> Vec<OutputPort> {
+        vec![OutputPort::new("model", PortType::Model)]
+    }
+
     /// Learns from the rows and writes the model's folder.
     fn train(&self, examples: &Examples, context: &Context<'_>) -> Result<(), StepError>;
 }
 
 /// A method with the rows that it learns from.
-#[derive(Debug, Serialize)]
-pub struct Train<M> {
-    #[serde(flatten)]
-    examples: Examples,
-    #[serde(flatten)]
-    method: M,
-}
-
-/// Every key belongs to the rows or else to the method, and both refuse what they do not know. serde's `flatten` cannot be
-/// combined with `deny_unknown_fields`.
-impl<'de, M: Method> Deserialize<'de> for Train<M> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Train<M>, D::Error> {
-        let (examples, method): (serde_json::Map<String, Json>, _) =
-            serde_json::Map::deserialize(deserializer)?
-                .into_iter()
-                .partition(|(name, _)| Examples::FIELDS.contains(&name.as_str()));
-        Ok(Train {
-            examples: Examples::deserialize(Json::Object(examples)).map_err(D::Error::custom)?,
-            method: M::deserialize(Json::Object(method)).map_err(D::Error::custom)?,
-        })
-    }
-}
-
-impl<M: Method> JsonSchema for Train<M> {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        M::schema_name()
-    }
-
-    /// The method's schema, with the properties of the rows before its own.
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let examples = Examples::json_schema(generator);
-        let mut schema = M::json_schema(generator);
-        let mut properties = serde_json::Map::new();
-        for part in [examples.get("properties"), schema.get("properties")] {
-            if let Some(Json::Object(part)) = part {
-                properties.extend(part.clone());
-            }
-        }
-        schema.insert("properties".to_owned(), Json::Object(properties));
-        schema
-    }
-}
+pub type Train<M> = Joined<Examples, M>;
 
 impl<M: Method> StepKind for Train<M> {
     const OP: &'static str = "train";
@@ -105,29 +69,29 @@ impl<M: Method> StepKind for Train<M> {
 impl<M: Method> Step for Train<M> {
     fn inputs(&self) -> Vec<InputPort> {
         let mut inputs = vec![InputPort::one("train", PortType::Table)];
-        inputs.extend(self.method.inputs());
+        inputs.extend(self.own.inputs());
         inputs
     }
 
     fn outputs(&self) -> Vec<OutputPort> {
-        vec![OutputPort::new("model", PortType::Model)]
+        self.own.outputs()
     }
 
     fn check(&self, check: &mut Check) {
-        self.examples.check(check);
-        self.method.check(check);
+        self.shared.check(check);
+        self.own.check(check);
     }
 
     fn resources(&self) -> Resources {
-        self.method.resources()
+        self.own.resources()
     }
 
     fn seeded(&self) -> bool {
-        self.method.seeded()
+        self.own.seeded()
     }
 
     fn run(&self, context: &Context<'_>) -> Result<(), StepError> {
-        self.method.train(&self.examples, context)
+        self.own.train(&self.shared, context)
     }
 }
 

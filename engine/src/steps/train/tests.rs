@@ -7,6 +7,7 @@ use super::examples::Examples;
 use super::logistic_regression::LogisticRegression;
 use super::naive_bayes::NaiveBayes;
 use super::{Method, Train};
+use crate::steps::joined::assert_fields;
 use crate::steps::testing::{Outcome, Trial, labelled};
 use crate::steps::vectorize::Vectorize;
 
@@ -162,10 +163,7 @@ fn keys_of_the_rows_are_known_and_shared_with_no_method() {
         let properties = schema.get("properties").unwrap().as_object().unwrap();
         properties.keys().cloned().collect()
     };
-    assert_eq!(
-        properties(schemars::schema_for!(Examples)),
-        Examples::FIELDS
-    );
+    assert_fields::<Examples>();
     assert_eq!(
         properties(schemars::schema_for!(Train<NaiveBayes>)),
         ["text", "labels", "task", "label_set", "alpha", "fit_prior"]

@@ -1,39 +1,14 @@
 //! Attention of the tokens of a text to each other (Vaswani et al. 2017).
 
-use tensor::{
-    Activation, AttentionDropout, AttentionOptions, Offsets, Result, Tensor, TensorError,
-};
+use tensor::{AttentionDropout, AttentionOptions, Offsets, Result, Tensor, TensorError};
 
 use super::BertConfig;
-use crate::module::{Module, Names, join};
+use crate::layers::Projection;
+use crate::module::{Module, Names};
 use crate::{Forward, Init, Parameter};
 
-/// Query, key and value of each token, from one product.
-#[derive(Clone, Debug)]
-struct Projection {
-    /// `[3 hidden, hidden]`.
-    weight: Parameter,
-    /// `[3 hidden]`.
-    bias: Parameter,
-}
-
-fn names(path: &str, kind: &str) -> Names {
-    ["query", "key", "value"]
-        .map(|part| join(&join(path, part), kind))
-        .to_vec()
-}
-
-impl Module for Projection {
-    fn visit<'a>(&'a self, path: &str, visit: &mut dyn FnMut(Names, &'a Parameter)) {
-        visit(names(path, "weight"), &self.weight);
-        visit(names(path, "bias"), &self.bias);
-    }
-
-    fn visit_mut<'a>(&'a mut self, path: &str, visit: &mut dyn FnMut(Names, &'a mut Parameter)) {
-        visit(names(path, "weight"), &mut self.weight);
-        visit(names(path, "bias"), &mut self.bias);
-    }
-}
+/// What files call the parts of the projection.
+const PARTS: [&str; 3] = ["query", "key", "value"];
 
 /// Each head weighs the values of a text's tokens by how well their keys fit a token's query.
 #[derive(Clone, Debug)]
@@ -45,11 +20,11 @@ pub struct SelfAttention {
 
 impl Module for SelfAttention {
     fn visit<'a>(&'a self, path: &str, visit: &mut dyn FnMut(Names, &'a Parameter)) {
-        self.projection.visit(path, visit);
+        self.projection.visit(path, &PARTS, visit);
     }
 
     fn visit_mut<'a>(&'a mut self, path: &str, visit: &mut dyn FnMut(Names, &'a mut Parameter)) {
-        self.projection.visit_mut(path, visit);
+        self.projection.visit_mut(path, &PARTS, visit);
     }
 }
 
@@ -57,10 +32,7 @@ impl SelfAttention {
     pub(super) fn new(config: &BertConfig, init: &Init<'_>) -> Result<Self> {
         let hidden = config.hidden_size;
         Ok(Self {
-            projection: Projection {
-                weight: init.normal([3 * hidden, hidden])?,
-                bias: init.constant(0.0, [3 * hidden])?,
-            },
+            projection: Projection::new(3, hidden, hidden, init)?,
             heads: config.num_attention_heads,
             dropout: config.attention_probs_dropout_prob,
         })
@@ -78,9 +50,7 @@ impl SelfAttention {
                 shapes: vec![hidden.shape().clone()],
             });
         };
-        let weight = forward.cast(self.projection.weight.tensor())?;
-        let bias = forward.cast(self.projection.bias.tensor())?;
-        let projected = hidden.linear(&weight, Some(&bias), Activation::None)?;
+        let projected = self.projection.forward(hidden, forward)?;
         let projected = projected.reshape([tokens, 3, self.heads, size / self.heads])?;
         let dropout = forward.key().map(|key| AttentionDropout {
             probability: self.dropout,

@@ -59,8 +59,21 @@ impl MaskedLm {
         forward: Forward,
     ) -> Result<Tensor> {
         let hidden = self.transformed(texts, places, forward)?;
-        let [weight, bias] = self.decoder(forward)?;
-        Ok(hidden.linear(&weight, Some(&bias), Activation::None)?)
+        self.scores(&hidden, forward)
+    }
+
+    /// The scores, `[places, vocab_size]`, from what [`MaskedLm::transformed`] gives.
+    ///
+    /// # Errors
+    /// Those of the ops.
+    pub fn scores(&self, transformed: &Tensor, forward: Forward) -> Result<Tensor> {
+        let words = self.encoder.embeddings().words().weight();
+        Ok(forward.linear(
+            transformed,
+            words.tensor(),
+            self.bias.tensor(),
+            Activation::None,
+        )?)
     }
 
     /// The mean cross entropy of the words `targets`, `[places]`, at the tokens whose numbers `places` holds. It never holds

@@ -26,6 +26,15 @@ impl Linear {
         })
     }
 
+    /// The same layer, whose weight files hold as `[in, out]`.
+    #[must_use]
+    pub fn stored_transposed(self) -> Self {
+        Self {
+            weight: self.weight.stored_transposed(),
+            ..self
+        }
+    }
+
     /// `[.., in] -> [.., out]`.
     ///
     /// # Errors
@@ -44,11 +53,7 @@ impl Linear {
         activation: Activation,
         forward: Forward,
     ) -> Result<Tensor> {
-        let (weight, bias) = (
-            forward.cast(self.weight.tensor())?,
-            forward.cast(self.bias.tensor())?,
-        );
-        x.linear(&weight, Some(&bias), activation)
+        forward.linear(x, self.weight.tensor(), self.bias.tensor(), activation)
     }
 
     /// Its weight, `[out, in]`.

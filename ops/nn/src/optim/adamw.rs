@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tensor::{Gradients, Tensor};
 
-use super::{Group, Slots};
+use super::{Group, Optimizer, Slots};
 use crate::module::Module;
 use crate::{Parameter, Result};
 
@@ -49,13 +49,10 @@ impl AdamW {
     pub fn steps(&self) -> u64 {
         self.steps
     }
+}
 
-    /// Changes the module's parameters. Gradients are multiplied by `scale`, one number on the device: see
-    /// [`clip_scale`](super::clip_scale). Where that is infinite or not a number, parameters and moments stay as they are.
-    ///
-    /// # Errors
-    /// [`NnError::NoGradient`](crate::NnError::NoGradient); [`NnError::Input`](crate::NnError::Input) for another module.
-    pub fn step<M: Module + ?Sized>(
+impl Optimizer for AdamW {
+    fn step<M: Module + ?Sized>(
         &mut self,
         module: &mut M,
         gradients: &mut Gradients,
@@ -83,24 +80,16 @@ impl AdamW {
             })
     }
 
-    /// Forgets the last step, which changed nothing since the scale was no number.
-    pub(crate) fn step_back(&mut self) {
+    fn step_back(&mut self) {
         self.steps = self.steps.saturating_sub(1);
     }
 
-    /// The moments by name, `exp_avg.NAME` and `exp_avg_sq.NAME`.
-    ///
-    /// # Errors
-    /// None for models of this crate.
-    pub fn state(&self) -> Result<Vec<(String, Tensor)>> {
+    /// The moments, `exp_avg.NAME` and `exp_avg_sq.NAME`.
+    fn state(&self) -> Result<Vec<(String, Tensor)>> {
         self.slots.state()
     }
 
-    /// Takes back moments that [`AdamW::state`] gave after `steps` steps.
-    ///
-    /// # Errors
-    /// [`NnError::Input`](crate::NnError::Input) for those of another model.
-    pub fn restore(&mut self, steps: u64, state: BTreeMap<String, Tensor>) -> Result<()> {
+    fn restore(&mut self, steps: u64, state: BTreeMap<String, Tensor>) -> Result<()> {
         self.slots.restore(state)?;
         self.steps = steps;
         Ok(())

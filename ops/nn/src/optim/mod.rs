@@ -21,6 +21,37 @@ use tensor::{Gradients, Tensor};
 use crate::module::{Module, Names, split};
 use crate::{NnError, Parameter, Result};
 
+/// What makes steps: [`AdamW`] and [`Sgd`], and what [`Trainer`](crate::training::Trainer) takes.
+pub trait Optimizer {
+    /// Changes the module's parameters. Gradients are multiplied by `scale`, one number on the device: see [`clip_scale`]. Where
+    /// that is infinite or not a number, parameters and what is kept of them stay as they are.
+    ///
+    /// # Errors
+    /// [`NnError::NoGradient`]; [`NnError::Input`] for another module.
+    fn step<M: Module + ?Sized>(
+        &mut self,
+        module: &mut M,
+        gradients: &mut Gradients,
+        learning_rate: f64,
+        scale: &Tensor,
+    ) -> Result<()>;
+
+    /// Forgets the last step, which changed nothing since the scale was no number.
+    fn step_back(&mut self) {}
+
+    /// What is kept of the parameters, by name.
+    ///
+    /// # Errors
+    /// None for models of this crate.
+    fn state(&self) -> Result<Vec<(String, Tensor)>>;
+
+    /// Takes back what [`Optimizer::state`] gave after `steps` steps that changed the module.
+    ///
+    /// # Errors
+    /// [`NnError::Input`] for the state of another model or optimiser.
+    fn restore(&mut self, steps: u64, state: BTreeMap<String, Tensor>) -> Result<()>;
+}
+
 /// What an optimiser keeps for one parameter.
 #[derive(Clone, Debug)]
 struct Slot {
@@ -49,7 +80,10 @@ impl Slots {
         let mut slots = Ok(Vec::new());
         module.visit("", &mut |names, parameter| {
             let Ok(found) = &mut slots else { return };
-            let group = group(names.first().map_or("", String::as_str), parameter);
+            let group = match parameter.is_fixed() {
+                true => Group::FROZEN,
+                false => group(names.first().map_or("", String::as_str), parameter),
+            };
             let tensor = parameter.tensor();
             let kinds = if group.trains { kinds } else { &[] };
             let kept = kinds

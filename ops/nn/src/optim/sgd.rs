@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tensor::{Gradients, Tensor};
 
-use super::{Group, Slots};
+use super::{Group, Optimizer, Slots};
 use crate::module::Module;
 use crate::{Parameter, Result};
 
@@ -41,12 +41,10 @@ impl Sgd {
             ..self
         }
     }
+}
 
-    /// Changes the module's parameters; see [`AdamW::step`](super::AdamW::step).
-    ///
-    /// # Errors
-    /// [`NnError::NoGradient`](crate::NnError::NoGradient); [`NnError::Input`](crate::NnError::Input) for another module.
-    pub fn step<M: Module + ?Sized>(
+impl Optimizer for Sgd {
+    fn step<M: Module + ?Sized>(
         &mut self,
         module: &mut M,
         gradients: &mut Gradients,
@@ -69,19 +67,12 @@ impl Sgd {
             })
     }
 
-    /// The velocities by name, `momentum_buffer.NAME`.
-    ///
-    /// # Errors
-    /// None for models of this crate.
-    pub fn state(&self) -> Result<Vec<(String, Tensor)>> {
+    /// The velocities, `momentum_buffer.NAME`.
+    fn state(&self) -> Result<Vec<(String, Tensor)>> {
         self.slots.state()
     }
 
-    /// Takes back velocities that [`Sgd::state`] gave.
-    ///
-    /// # Errors
-    /// [`NnError::Input`](crate::NnError::Input) for those of another model.
-    pub fn restore(&mut self, state: BTreeMap<String, Tensor>) -> Result<()> {
+    fn restore(&mut self, _steps: u64, state: BTreeMap<String, Tensor>) -> Result<()> {
         self.slots.restore(state)
     }
 }

@@ -10,6 +10,7 @@ use tensor::Device;
 
 use super::{Trainer, TrainingState};
 use crate::module::{Module, named_parameters, named_tensors};
+use crate::optim::Optimizer;
 use crate::safetensors::{SafeTensors, WEIGHTS, Weights, write};
 use crate::{NnError, Result, files, load};
 
@@ -34,12 +35,17 @@ impl Checkpoints {
         }
     }
 
-    /// Saves everything that the rest of training depends on. To be called between steps.
+    /// Saves everything that the rest of training depends on. To be called between steps. Unfinished checkpoints, left by
+    /// processes that were killed, are removed.
     ///
     /// # Errors
     /// [`NnError::Io`].
-    pub fn save<M: Module>(&self, model: &M, trainer: &Trainer) -> Result<PathBuf> {
-        self.save_with::<M, M>(model, trainer, &(), &[])
+    pub fn save<M: Module, O: Optimizer>(
+        &self,
+        model: &M,
+        trainer: &Trainer<O>,
+    ) -> Result<PathBuf> {
+        self.save_with::<M, O, M>(model, trainer, &(), &[])
     }
 
     /// The same with notes of one's own, and with other models under names of one's own, such as the best so far: all of it is
@@ -47,15 +53,16 @@ impl Checkpoints {
     ///
     /// # Errors
     /// [`NnError::Io`]; [`NnError::File`] for notes that cannot be written as JSON.
-    pub fn save_with<M: Module, O: Module>(
+    pub fn save_with<M: Module, O: Optimizer, X: Module>(
         &self,
         model: &M,
-        trainer: &Trainer,
+        trainer: &Trainer<O>,
         notes: &impl Serialize,
-        others: &[(&str, &O)],
+        others: &[(&str, &X)],
     ) -> Result<PathBuf> {
         fs::create_dir_all(&self.folder)
             .map_err(NnError::io(&self.folder, "creating the folder"))?;
+        files::remove_unfinished(&self.folder, "step-")?;
         let path = self
             .folder
             .join(format!("step-{:08}", trainer.state().step));
@@ -130,11 +137,11 @@ impl Checkpoints {
     /// Brings model and trainer to where they were when `path` was saved. The trainer was made with the same options.
     ///
     /// # Errors
-    /// [`NnError::Io`], [`NnError::File`]; [`NnError::Weights`] and [`NnError::Input`] for another model's.
-    pub fn restore<M: Module>(
+    /// [`NnError::Io`], [`NnError::File`]; [`NnError::Weights`] and [`NnError::Input`] for another model's or another optimiser's.
+    pub fn restore<M: Module, O: Optimizer>(
         path: impl AsRef<Path>,
         model: &mut M,
-        trainer: &mut Trainer,
+        trainer: &mut Trainer<O>,
     ) -> Result<()> {
         let path = path.as_ref();
         let state: TrainingState = files::read_json(&path.join(STATE))?;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use tensor::{DType, Device, Gradients, RandomKey, Tensor};
 
 use crate::module::Module;
-use crate::optim::{AdamW, LossScale, Schedule, clip_scale, global_norm};
+use crate::optim::{AdamW, LossScale, Optimizer, Schedule, clip_scale, global_norm};
 use crate::{Forward, NnError, Result};
 
 /// What does not change from step to step.
@@ -59,17 +59,17 @@ pub struct StepReport {
     pub skipped: bool,
 }
 
-/// Makes steps: forward and backward passes over the parts of a batch, clipping, and AdamW.
+/// Makes steps: forward and backward passes over the parts of a batch, clipping, and an optimiser's update.
 #[derive(Clone, Debug)]
-pub struct Trainer {
+pub struct Trainer<O = AdamW> {
     options: TrainOptions,
-    optimizer: AdamW,
+    optimizer: O,
     state: TrainingState,
 }
 
-impl Trainer {
+impl<O: Optimizer> Trainer<O> {
     /// A trainer before its first step, which draws dropout from `key`.
-    pub fn new(optimizer: AdamW, options: TrainOptions, key: RandomKey) -> Self {
+    pub fn new(optimizer: O, options: TrainOptions, key: RandomKey) -> Self {
         let loss_scale = match options.precision {
             DType::F16 => LossScale::dynamic(),
             _ => LossScale::NONE,
@@ -106,7 +106,7 @@ impl Trainer {
     }
 
     /// The optimiser.
-    pub fn optimizer(&self) -> &AdamW {
+    pub fn optimizer(&self) -> &O {
         &self.optimizer
     }
 
@@ -214,7 +214,7 @@ impl Trainer {
             [loss, norm]
         };
         self.state.step = step;
-        self.state.updates = self.optimizer.steps();
+        self.state.updates += u64::from(!skipped);
         Ok(StepReport {
             loss,
             norm,

@@ -4,11 +4,11 @@
 use std::fs;
 use std::path::PathBuf;
 
-use nn::Packed;
 use nn::bert::{BertConfig, Pretrained};
 use nn::safetensors::Weights;
+use nn::{Module, Packed, named_parameters};
 use serde_json::Value;
-use tensor::{CrossEntropy, Device, RandomKey, Tensor};
+use tensor::{CrossEntropy, Device, Gradients, RandomKey, Tensor};
 
 pub fn fixtures() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/bert")
@@ -108,4 +108,50 @@ pub fn assert_close(found: &Tensor, expected: &[f32], tolerance: f32, what: &str
 /// The mean cross entropy of `[texts, labels]` and `[texts]`.
 pub fn cross_entropy(logits: &Tensor, targets: &Tensor) -> tensor::Result<Tensor> {
     logits.cross_entropy(targets, &CrossEntropy::default())
+}
+
+/// The gradients of a model under the names that they are stored as.
+pub fn named_gradients<M: Module>(model: &M, gradients: &Gradients) -> Vec<(String, Tensor)> {
+    let mut all = Vec::new();
+    let trained = named_parameters(model).into_iter();
+    for (names, parameter) in trained.filter(|(_, parameter)| !parameter.is_fixed()) {
+        let gradient = gradients
+            .get(parameter.tensor())
+            .unwrap_or_else(|| panic!("{names:?} has no gradient"));
+        let gradient = parameter.as_stored(gradient).expect("as stored");
+        let rows = gradient.shape()[0] / names.len();
+        for (place, name) in names.into_iter().enumerate() {
+            all.push((
+                name,
+                gradient.narrow(0, place * rows, rows).expect("a part"),
+            ));
+        }
+    }
+    all
+}
+
+pub fn assert_gradients<M: Module>(
+    model: &M,
+    gradients: &Gradients,
+    expected: &Weights,
+    what: &str,
+) {
+    let found = named_gradients(model, gradients);
+    let stored_ones = expected
+        .names()
+        .filter(|name| name.starts_with("gradient."))
+        .count();
+    assert_eq!(found.len(), stored_ones, "{what}: number of parameters");
+    // The gradient of a key's bias is 0 but for rounding: a shift of all scores of a query changes no weight.
+    let keys = ["key.bias", "k_lin.bias", "k_proj.bias"];
+    let is_zero = |name: &str| keys.iter().any(|end| name.ends_with(end));
+    for (name, gradient) in found.iter().filter(|(name, _)| !is_zero(name)) {
+        let expected = stored(expected, &format!("gradient.{name}"));
+        assert_close(
+            gradient,
+            &expected,
+            1e-4,
+            &format!("{what}: gradient of {name}"),
+        );
+    }
 }

@@ -14,7 +14,7 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use arrow_select::concat::concat as concat_arrays;
 
 use crate::batch::{column_index, plain_schema, record_batch, with_schema};
-use crate::columns::StringLists;
+use crate::columns::{IntLists, StringLists};
 use crate::error::{Result, TableError, type_name};
 
 /// Named columns of equal length, kept as a schema and one or more record batches.
@@ -181,6 +181,16 @@ impl Table {
         let column = self.column(name)?;
         StringLists::new(&column)
             .ok_or_else(|| wrong_type(name, column.data_type(), "lists of text (or text)"))
+    }
+
+    /// A column of lists of whole numbers, where null is the empty list.
+    ///
+    /// # Errors
+    /// Where there is no such column, or it holds something else.
+    pub fn int_lists(&self, name: &str) -> Result<IntLists> {
+        let column = self.column(name)?;
+        IntLists::new(&column)
+            .ok_or_else(|| wrong_type(name, column.data_type(), "lists of whole numbers"))
     }
 
     /// A column of whole numbers.

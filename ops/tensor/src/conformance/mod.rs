@@ -252,22 +252,27 @@ fn check(case: &Case, device: &Device) {
     }
 }
 
-/// Checks all cases, and tells of all that fail.
-fn check_all(device: &Device) {
+/// Checks all cases, and gives the room and the message of all that fail.
+fn failures(device: &Device, fits: impl Fn(&Case) -> bool) -> Vec<(&'static str, String)> {
     let mut failures = Vec::new();
-    for (_, cases) in crate::ops::ROOMS.iter().chain(crate::in_place::ROOMS) {
-        for case in cases() {
+    for (room, cases) in crate::ops::ROOMS.iter().chain(crate::in_place::ROOMS) {
+        for case in cases().into_iter().filter(&fits) {
             let checked = catch_unwind(AssertUnwindSafe(|| check(&case, device)));
             if let Err(payload) = checked {
-                failures.push(
-                    payload
-                        .downcast_ref::<String>()
-                        .cloned()
-                        .unwrap_or(case.name),
-                );
+                let message = payload.downcast_ref::<String>().cloned();
+                failures.push((*room, message.unwrap_or(case.name)));
             }
         }
     }
+    failures
+}
+
+/// Checks all cases, and tells of all that fail.
+fn check_all(device: &Device) {
+    let failures: Vec<String> = failures(device, |_| true)
+        .into_iter()
+        .map(|(_, message)| message)
+        .collect();
     assert!(
         failures.is_empty(),
         "{} cases fail:\n{}",
@@ -286,4 +291,45 @@ fn shaders_equal_double_precision_and_central_differences() {
     let Some(gpu) = gpu() else { return };
     check_all(&gpu);
     lint::every_entry_point_ran(&gpu);
+}
+
+/// What has cases that do not go in pieces of 4 kB: attention; images, columns and blocks that are larger each.
+const WHOLE: [&str; 5] = [
+    "attention",
+    "conv2d",
+    "matmul",
+    "scatter_add",
+    "square_sums",
+];
+
+#[test]
+fn tensors_past_what_a_kernel_may_bind_go_in_pieces_and_no_kernel_has_more_than_eight_buffers() {
+    if gpu().is_none() {
+        return;
+    }
+    let limited = crate::gpu::Gpu::open_limited(None, 8, 4096).expect("a smaller device");
+    let limited = Device::Gpu(limited);
+    // Thousands of pieces show no more than some dozen.
+    let fits = |case: &Case| {
+        let elements = case.inputs.iter().map(|input| input.shape.elements());
+        elements.max() <= Some(50_000)
+    };
+    let refused = |message: &str| {
+        message.contains("is past the 4096 that") && message.contains("use smaller batches")
+    };
+    let (refused, failed): (Vec<_>, Vec<_>) = failures(&limited, fits)
+        .into_iter()
+        .partition(|(_, message)| refused(message));
+    let failed: Vec<String> = failed.into_iter().map(|(_, message)| message).collect();
+    assert!(
+        failed.is_empty(),
+        "{} cases fail:\n{}",
+        failed.len(),
+        failed.join("\n")
+    );
+    let rooms: std::collections::BTreeSet<&str> = refused.iter().map(|(room, _)| *room).collect();
+    assert!(
+        rooms.iter().all(|room| WHOLE.contains(room)),
+        "{refused:#?}"
+    );
 }

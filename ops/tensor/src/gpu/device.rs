@@ -42,13 +42,16 @@ const WANTED: wgpu::Features = wgpu::Features::SHADER_F16
     .union(wgpu::Features::SUBGROUP)
     .union(wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX);
 
+/// The devices that are open, by their index. Held while one is made: Mesa's software driver crashes when two are made at the
+/// same time.
+static OPEN: Mutex<Option<HashMap<usize, Arc<Gpu>>>> = Mutex::new(None);
+
 impl Gpu {
     /// The adapter with this index in [`adapters`], or the first one. It is opened once; later calls give the same device.
     ///
     /// # Errors
     /// If there is no such adapter, or if its driver refuses.
     pub fn open(index: Option<usize>) -> Result<Arc<Self>> {
-        static OPEN: Mutex<Option<HashMap<usize, Arc<Gpu>>>> = Mutex::new(None);
         let number = index.unwrap_or(0);
         let (handles, descriptions) = found();
         let (Some(handle), Some(adapter)) = (handles.get(number), descriptions.get(number)) else {
@@ -63,22 +66,44 @@ impl Gpu {
             };
             return Err(TensorError::NoAdapter { wanted, found });
         };
-        // Held while a device is made: Mesa's software driver crashes when two are made at the same time.
         let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
         let open = open.get_or_insert_default();
         if let Some(gpu) = open.get(&number) {
             return Ok(Arc::clone(gpu));
         }
-        let gpu = Arc::new(Self::create(handle, adapter)?);
+        let gpu = Arc::new(Self::create(handle, adapter, &handle.limits())?);
         open.insert(number, Arc::clone(&gpu));
         Ok(gpu)
     }
 
-    fn create(handle: &wgpu::Adapter, adapter: &Adapter) -> Result<Self> {
+    /// A device of its own that allows less than its adapter: what a smaller one does can be seen on it. The driver checks the
+    /// buffers of a kernel and the bytes of a binding.
+    ///
+    /// # Errors
+    /// As [`Gpu::open`].
+    pub fn open_limited(
+        index: Option<usize>,
+        max_bindings: u32,
+        max_binding_bytes: u64,
+    ) -> Result<Arc<Self>> {
+        // Opened first, and so not at the same time.
+        let whole = Self::open(index)?;
+        let (handles, _) = found();
+        let Some(handle) = handles.get(whole.adapter.index) else {
+            return Ok(whole);
+        };
+        let mut limits = handle.limits();
+        limits.max_storage_buffers_per_shader_stage = max_bindings;
+        limits.max_storage_buffer_binding_size = max_binding_bytes;
+        let _other = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+        Self::create(handle, &whole.adapter, &limits).map(Arc::new)
+    }
+
+    fn create(handle: &wgpu::Adapter, adapter: &Adapter, limits: &wgpu::Limits) -> Result<Self> {
         let features = WANTED.intersection(handle.features());
         // Once more without what is experimental, should the driver refuse it.
         let plain = features.difference(wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX);
-        let (device, queue) = match Self::request(handle, features) {
+        let (device, queue) = match Self::request(handle, features, limits) {
             Ok(opened) => opened,
             Err(reason) if plain != features => {
                 tracing::info!(
@@ -86,7 +111,7 @@ impl Gpu {
                     reason,
                     "opened without cooperative matrices"
                 );
-                Self::request(handle, plain).map_err(|reason| refused(adapter, reason))?
+                Self::request(handle, plain, limits).map_err(|reason| refused(adapter, reason))?
             }
             Err(reason) => return Err(refused(adapter, reason)),
         };
@@ -129,6 +154,7 @@ impl Gpu {
     fn request(
         handle: &wgpu::Adapter,
         features: wgpu::Features,
+        limits: &wgpu::Limits,
     ) -> std::result::Result<(wgpu::Device, wgpu::Queue), String> {
         let experimental_features =
             if features.contains(wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX) {
@@ -140,7 +166,7 @@ impl Gpu {
         let description = wgpu::DeviceDescriptor {
             label: Some("tensor"),
             required_features: features,
-            required_limits: handle.limits(),
+            required_limits: limits.clone(),
             experimental_features,
             memory_hints: wgpu::MemoryHints::Performance,
             trace: wgpu::Trace::Off,

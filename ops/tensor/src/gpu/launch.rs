@@ -2,6 +2,7 @@
 
 use smallvec::SmallVec;
 
+use super::adapters::AdapterKind;
 use super::buffer::GpuBuffer;
 use super::device::Gpu;
 use super::kernel::Kernel;
@@ -9,6 +10,9 @@ use crate::{Result, TensorError};
 
 /// Parameters of a launch at most, of 4 bytes each.
 pub const MAX_PARAMS: usize = 60;
+
+/// Turns of loops that an invocation may make on every adapter, with a margin for those that are not counted.
+const MAX_TURNS: usize = 60_000;
 
 /// Parameters and, behind them, the grid of a launch. A multiple of every device's alignment of uniform bindings.
 pub(super) const PARAM_SLOT_BYTES: usize = 256;
@@ -146,6 +150,24 @@ impl Gpu {
         batch.submit_if_due(self)
     }
 
+    /// Fails where an adapter would leave the loops of an invocation before their end, without a word: Mesa's software driver
+    /// does, after 65,535 turns of all loops together.
+    ///
+    /// # Errors
+    /// [`TensorError::PastLimit`].
+    pub(crate) fn check_loops(&self, what: &str, turns: usize) -> Result<()> {
+        if self.adapter.kind != AdapterKind::Software || turns <= MAX_TURNS {
+            return Ok(());
+        }
+        Err(TensorError::PastLimit {
+            what: format!("the loops of {what}, in turns,"),
+            asked: turns as u64,
+            limit: MAX_TURNS as u64,
+            adapter: self.adapter.name.clone(),
+            advice: "use `--device cpu`, which is faster than a software adapter",
+        })
+    }
+
     fn check(&self, kernel: &Kernel, bindings: &[Binding<'_>], params: &[u32]) -> Result<()> {
         let faulty = |reason: String| {
             Err(TensorError::Kernel {
@@ -158,6 +180,15 @@ impl Gpu {
                 "{} parameters, of at most {MAX_PARAMS}",
                 params.len()
             ));
+        }
+        if bindings.len() > self.limits.max_bindings as usize {
+            return Err(TensorError::PastLimit {
+                what: format!("the buffers of kernel `{}`", kernel.label),
+                asked: bindings.len() as u64,
+                limit: u64::from(self.limits.max_bindings),
+                adapter: self.adapter.name.clone(),
+                advice: "update its driver, or use `--device cpu`",
+            });
         }
         for (number, binding) in bindings.iter().enumerate() {
             let (offset, length, whole) =
@@ -182,7 +213,7 @@ impl Gpu {
                     asked: length as u64,
                     limit: self.limits.max_binding_bytes,
                     adapter: self.adapter.name.clone(),
-                    advice: "the op has to go over the rows in chunks",
+                    advice: "use smaller batches or shorter texts, or `--device cpu`",
                 });
             }
             for (earlier, other) in bindings[..number].iter().enumerate() {
@@ -213,7 +244,7 @@ impl Gpu {
                 asked: workgroups.iter().map(|&count| u64::from(count)).product(),
                 limit: u64::from(u32::MAX),
                 adapter: self.adapter.name.clone(),
-                advice: "the op has to go over the rows in chunks",
+                advice: "use smaller batches or shorter texts, or `--device cpu`",
             });
         };
         let planes = all.div_ceil(most.saturating_mul(most)).max(1);

@@ -196,6 +196,11 @@ impl Gpu {
             problem.depth,
         ];
         let shapes = format!("{batch} x [{rows}, {depth}] @ [{depth}, {columns}]");
+        if problem.out.float == FloatType::BF16 {
+            return faulty(format!(
+                "{shapes}: the result cannot be written as bf16; use f32 or f16"
+            ));
+        }
         if problem.out.column_stride != 1 && columns > 1 {
             return faulty(format!(
                 "{shapes}: the columns of the result are {} elements apart",

@@ -11,6 +11,8 @@ pub enum FloatType {
     F32,
     /// 2 bytes; needs [`Gpu::has_f16`].
     F16,
+    /// 2 bytes, for what a product reads: converted as it is loaded, on every adapter.
+    BF16,
 }
 
 impl FloatType {
@@ -18,13 +20,14 @@ impl FloatType {
     pub fn bytes(self) -> usize {
         match self {
             Self::F32 => 4,
-            Self::F16 => 2,
+            Self::F16 | Self::BF16 => 2,
         }
     }
 
     pub(super) fn wgsl(self) -> &'static str {
         match self {
-            Self::F32 => "f32",
+            // Loads convert what is bf16.
+            Self::F32 | Self::BF16 => "f32",
             Self::F16 => "f16",
         }
     }

@@ -135,6 +135,12 @@ impl Gpu {
                     .wgsl()
                     .to_owned(),
             ),
+            ("LEFT_BF16", bit(left.float == FloatType::BF16)),
+            ("RIGHT_BF16", bit(right.float == FloatType::BF16)),
+            (
+                "BIAS_BF16",
+                bit(problem.bias.is_some_and(|bias| bias.1 == FloatType::BF16)),
+            ),
             ("LEFT_VECTOR", bit(left_vector)),
             ("RIGHT_VECTOR", bit(right_vector)),
             ("OUT_VECTOR", bit(out_vector)),

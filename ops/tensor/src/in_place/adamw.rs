@@ -1,9 +1,9 @@
 //! AdamW (Loshchilov & Hutter 2019, algorithm 2).
 
-use super::{InPlace, TASK, apply, each_chunk, misfit_of_update, part};
+use super::{InPlace, TASK, apply, misfit_of_update, part};
 use crate::cpu::{Cpu, simd};
 use crate::gpu::{Binding, Gpu, Kernel};
-use crate::launch::groups;
+use crate::launch::{each_part, groups};
 use crate::op::{CpuInput, CpuOutput, GpuInput, GpuOutput};
 use crate::{Result, Tensor};
 
@@ -127,7 +127,7 @@ impl InPlace for AdamW {
             root,
             epsilon,
         } = self.factors();
-        each_chunk(gpu, written[0].shape.elements(), |chunk| {
+        each_part(gpu, written[0].shape.elements(), |chunk| {
             let [parameter, first, second] =
                 [0, 1, 2].map(|place| part(written[place].binding(), chunk));
             let bindings: [Binding<'_>; 5] = [

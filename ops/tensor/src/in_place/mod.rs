@@ -6,7 +6,7 @@ use std::fmt;
 use smallvec::SmallVec;
 
 use crate::cpu::Cpu;
-use crate::gpu::{Binding, Gpu, RowChunk, row_chunks};
+use crate::gpu::{Binding, Gpu, RowChunk};
 use crate::op::{CpuInput, CpuOutput, GpuInput, GpuOutput};
 use crate::{DType, Device, Result, Tensor, TensorError};
 
@@ -148,18 +148,6 @@ fn misfit_of_update(written: &[&mut Tensor], read: &[&Tensor]) -> Option<String>
 
 /// Elements that one task handles.
 const TASK: usize = 1 << 15;
-
-/// Calls `launch` with the elements that fit into one binding each.
-fn each_chunk(
-    gpu: &Gpu,
-    elements: usize,
-    mut launch: impl FnMut(RowChunk) -> Result<()>,
-) -> Result<()> {
-    row_chunks(gpu.limits(), elements, &[4])
-        .unwrap_or_default()
-        .into_iter()
-        .try_for_each(&mut launch)
-}
 
 /// The part of a binding that holds the elements of a chunk.
 fn part(binding: Binding<'_>, chunk: RowChunk) -> Binding<'_> {

@@ -1,9 +1,9 @@
 //! Stochastic gradient descent with momentum.
 
-use super::{InPlace, TASK, apply, each_chunk, misfit_of_update, part};
+use super::{InPlace, TASK, apply, misfit_of_update, part};
 use crate::cpu::{Cpu, simd};
 use crate::gpu::{Gpu, Kernel};
-use crate::launch::groups;
+use crate::launch::{each_part, groups};
 use crate::op::{CpuInput, CpuOutput, GpuInput, GpuOutput};
 use crate::{Result, Tensor};
 
@@ -100,7 +100,7 @@ impl InPlace for Sgd {
     }
 
     fn gpu(&self, gpu: &Gpu, written: &[GpuOutput<'_>], read: &[GpuInput<'_>]) -> Result<()> {
-        each_chunk(gpu, written[0].shape.elements(), |chunk| {
+        each_part(gpu, written[0].shape.elements(), |chunk| {
             let [parameter, velocity] = [0, 1].map(|place| part(written[place].binding(), chunk));
             let bindings = [
                 parameter,

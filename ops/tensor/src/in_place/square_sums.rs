@@ -1,8 +1,8 @@
 //! Sums of squares of many tensors, for a norm over all of them.
 
-use super::{InPlace, apply, each_chunk, part};
+use super::{InPlace, apply};
 use crate::cpu::{Cpu, simd};
-use crate::gpu::{Gpu, Kernel};
+use crate::gpu::{Gpu, Kernel, RowChunk, row_chunks};
 use crate::op::{CpuInput, CpuOutput, GpuInput, GpuOutput};
 use crate::{Device, Result, Tensor, TensorError};
 
@@ -48,18 +48,31 @@ impl InPlace for SquareSums {
     }
 
     fn gpu(&self, gpu: &Gpu, written: &[GpuOutput<'_>], read: &[GpuInput<'_>]) -> Result<()> {
-        each_chunk(gpu, read[0].layout.shape.elements(), |chunk| {
-            let bindings = [part(read[0].binding(), chunk), written[0].binding()];
-            let first = self.first + chunk.row / BLOCK;
-            let params = [chunk.rows as u32, BLOCK as u32, first as u32];
-            gpu.launch(
-                &KERNEL,
-                &[],
-                &bindings,
-                &params,
-                [chunk.rows.div_ceil(BLOCK) as u32, 1, 1],
-            )
-        })
+        let elements = read[0].layout.shape.elements();
+        let limits = gpu.limits();
+        let blocks = elements.div_ceil(BLOCK);
+        let chunks = match elements * 4 <= limits.max_binding_bytes as usize {
+            true => None,
+            // Whole blocks: each has a place of its own.
+            false => row_chunks(limits, blocks, &[BLOCK * 4]),
+        };
+        let whole = RowChunk {
+            row: 0,
+            rows: blocks,
+        };
+        for chunk in chunks.unwrap_or_else(|| vec![whole]) {
+            let first = chunk.row * BLOCK;
+            let count = (chunk.rows * BLOCK).min(elements - first);
+            let bindings = [
+                read[0].binding().part(first * 4, count * 4),
+                written[0].binding(),
+            ];
+            let place = self.first + chunk.row;
+            let params = [count, BLOCK, place].map(|size| size as u32);
+            let grid = [chunk.rows as u32, 1, 1];
+            gpu.launch(&KERNEL, &[], &bindings, &params, grid)?;
+        }
+        Ok(())
     }
 }
 

@@ -7,7 +7,9 @@ use crate::autograd::Pass;
 use crate::cpu::{Cpu, order};
 use crate::gpu::{Gpu, Kernel};
 use crate::launch::groups;
-use crate::op::{CpuInput, CpuOutput, GpuInput, GpuOutput, Gradients, Op, Spec, Specs, apply_one};
+use crate::op::{
+    CpuInput, CpuOutput, Cut, GpuInput, GpuOutput, Gradients, Onto, Op, Spec, Specs, apply_one,
+};
 use crate::{DType, Result, Tensor};
 
 /// See the module.
@@ -31,6 +33,9 @@ const ROWS: Kernel = Kernel {
     ..COLUMNS
 };
 
+/// Elements of a column from which on a workgroup shares them.
+const LONG: usize = 1 << 12;
+
 impl Op for Arg {
     fn name(&self) -> &'static str {
         if self.smallest { "argmin" } else { "argmax" }
@@ -47,6 +52,15 @@ impl Op for Arg {
             ));
         }
         Ok(smallvec![Spec::new(result, DType::U32)])
+    }
+
+    fn cuts(&self, inputs: &[Spec], _outputs: &[Spec]) -> Vec<Cut> {
+        let others = (0..inputs[0].shape.rank()).filter(|&axis| axis != self.axis);
+        let along = |axis| {
+            let of_result = axis - usize::from(axis > self.axis);
+            Cut::new([Some(axis)], [Onto::Along(of_result)])
+        };
+        others.map(along).collect()
     }
 
     fn cpu(&self, cpu: &Cpu, inputs: &[CpuInput<'_>], outputs: &mut [CpuOutput<'_>]) -> Result<()> {
@@ -73,7 +87,8 @@ impl Op for Arg {
             u32::from(self.smallest),
         ];
         let bindings = [inputs[0].binding(), outputs[0].binding()];
-        let (kernel, groups) = match inner == 1 && count >= 64 {
+        let long = if inner == 1 { 64 } else { LONG };
+        let (kernel, groups) = match count >= long {
             true => (&ROWS, [results as u32, 1, 1]),
             false => (&COLUMNS, groups(results)),
         };

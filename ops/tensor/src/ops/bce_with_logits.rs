@@ -7,7 +7,7 @@ use crate::cpu::{Cpu, losses};
 use crate::gpu::{Gpu, Kernel};
 use crate::launch::{groups, layout_params};
 use crate::op::{
-    CpuInput, CpuOutput, GpuInput, GpuOutput, Gradients, Keeps, Op, Spec, Specs, apply_one,
+    CpuInput, CpuOutput, Cut, GpuInput, GpuOutput, Gradients, Keeps, Op, Spec, Specs, apply_one,
 };
 use crate::shape::Layout;
 use crate::{DType, Reduction, Result, Shape, Tensor};
@@ -94,6 +94,10 @@ impl Op for BceWithLogits {
         Keeps::inputs(&[0, 1, 2])
     }
 
+    fn cuts(&self, inputs: &[Spec], outputs: &[Spec]) -> Vec<Cut> {
+        Cut::elements(inputs, &outputs[0])
+    }
+
     fn cpu(&self, cpu: &Cpu, inputs: &[CpuInput<'_>], outputs: &mut [CpuOutput<'_>]) -> Result<()> {
         let shape: &Shape = outputs[0].shape;
         losses::bce_with_logits(cpu, inputs, shape, outputs[0].slice());
@@ -130,6 +134,10 @@ impl Op for BceWithLogitsGradient {
 
     fn has_gradient(&self, _input: usize) -> bool {
         false
+    }
+
+    fn cuts(&self, inputs: &[Spec], outputs: &[Spec]) -> Vec<Cut> {
+        Cut::elements(inputs, &outputs[0])
     }
 
     fn cpu(&self, cpu: &Cpu, inputs: &[CpuInput<'_>], outputs: &mut [CpuOutput<'_>]) -> Result<()> {

@@ -9,7 +9,7 @@ use crate::autograd::Pass;
 use crate::cpu::{Cpu, Walk};
 use crate::gpu::{Gpu, Kernel};
 use crate::launch::{groups, layout_params};
-use crate::op::{CpuInput, CpuOutput, GpuInput, GpuOutput, Gradients, Op, Spec, Specs};
+use crate::op::{CpuInput, CpuOutput, Cut, GpuInput, GpuOutput, Gradients, Op, Spec, Specs};
 use crate::{DType, Result};
 
 /// To another type. Rounds to the nearest, ties to even; cuts fractions for integers; anything but 0 is true.
@@ -39,6 +39,10 @@ impl Op for Cast {
 
     fn takes_half(&self) -> bool {
         true
+    }
+
+    fn cuts(&self, inputs: &[Spec], outputs: &[Spec]) -> Vec<Cut> {
+        Cut::elements(inputs, &outputs[0])
     }
 
     fn cpu(&self, cpu: &Cpu, inputs: &[CpuInput<'_>], outputs: &mut [CpuOutput<'_>]) -> Result<()> {

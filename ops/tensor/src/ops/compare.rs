@@ -6,7 +6,9 @@ use crate::autograd::Pass;
 use crate::cpu::{Cpu, Walk, zip_row};
 use crate::gpu::{Gpu, Kernel};
 use crate::launch::{groups, layout_params};
-use crate::op::{CpuInput, CpuOutput, GpuInput, GpuOutput, Gradients, Op, Spec, Specs, apply_one};
+use crate::op::{
+    CpuInput, CpuOutput, Cut, GpuInput, GpuOutput, Gradients, Op, Spec, Specs, apply_one,
+};
 use crate::{DType, Result, Tensor};
 
 /// What is asked of two elements.
@@ -54,6 +56,10 @@ impl Op for Compare {
 
     fn takes_strides(&self) -> bool {
         true
+    }
+
+    fn cuts(&self, inputs: &[Spec], outputs: &[Spec]) -> Vec<Cut> {
+        Cut::elements(inputs, &outputs[0])
     }
 
     fn cpu(&self, cpu: &Cpu, inputs: &[CpuInput<'_>], outputs: &mut [CpuOutput<'_>]) -> Result<()> {

@@ -1,14 +1,18 @@
 //! Convolution of images.
 
+mod gradient;
+
 use smallvec::{SmallVec, smallvec};
 
+use self::gradient::{InputGradient, WeightGradient};
 use crate::autograd::Pass;
 use crate::cpu::Cpu;
 use crate::cpu::convolution::{self, Geometry};
 use crate::gpu::{Gpu, Kernel};
 use crate::launch::groups;
 use crate::op::{
-    CpuInput, CpuOutput, GpuInput, GpuOutput, Gradients, Keeps, Op, Spec, Specs, apply_one,
+    CpuInput, CpuOutput, Cut, GpuInput, GpuOutput, Gradients, Keeps, Onto, Op, Spec, Specs,
+    apply_one,
 };
 use crate::{Result, Shape, Tensor, TensorError};
 
@@ -44,34 +48,10 @@ pub(crate) struct Conv2d {
     has_bias: bool,
 }
 
-/// Inputs: the filters and the upstream gradient.
-#[derive(Debug)]
-struct InputGradient {
-    geometry: Geometry,
-}
-
-/// Inputs: the image and the upstream gradient.
-#[derive(Debug)]
-struct WeightGradient {
-    geometry: Geometry,
-}
-
 const FORWARD: Kernel = Kernel {
     label: "conv2d",
     source: include_str!("../../../../shaders/conv2d.wgsl"),
     entry: "forward",
-};
-
-const OF_INPUT: Kernel = Kernel {
-    label: "conv2d gradient of the input",
-    entry: "of_input",
-    ..FORWARD
-};
-
-const OF_WEIGHT: Kernel = Kernel {
-    label: "conv2d gradient of the weight",
-    entry: "of_weight",
-    ..FORWARD
 };
 
 fn params(geometry: &Geometry, has_bias: bool) -> Vec<u32> {
@@ -193,6 +173,11 @@ impl Op for Conv2d {
         Keeps::inputs(&[0, 1])
     }
 
+    fn cuts(&self, inputs: &[Spec], _outputs: &[Spec]) -> Vec<Cut> {
+        let of_input = |place| (place == 0).then_some(0);
+        vec![Cut::new((0..inputs.len()).map(of_input), [Onto::Along(0)])]
+    }
+
     fn cpu(&self, cpu: &Cpu, inputs: &[CpuInput<'_>], outputs: &mut [CpuOutput<'_>]) -> Result<()> {
         let geometry = self.known([&inputs[0].layout.shape, &inputs[1].layout.shape])?;
         let bias = inputs.get(2).map(CpuInput::slice);
@@ -208,6 +193,9 @@ impl Op for Conv2d {
         let [x, weight] = [inputs[0].binding(), inputs[1].binding()];
         let bindings = [x, weight, bias.binding(), outputs[0].binding()];
         let params = params(&geometry, self.has_bias);
+        let of_filter = 1 + geometry.kernel[0] * (1 + geometry.kernel[1]);
+        let channels = geometry.channels / geometry.groups;
+        gpu.check_loops(self.name(), channels * of_filter)?;
         gpu.launch(
             &FORWARD,
             &[],
@@ -236,96 +224,6 @@ impl Op for Conv2d {
         }
         Ok(gradients)
     }
-}
-
-impl Op for InputGradient {
-    fn name(&self) -> &'static str {
-        "gradient of conv2d's input"
-    }
-
-    fn outputs(&self, inputs: &[Spec]) -> Result<Specs> {
-        let Geometry {
-            batch,
-            channels,
-            input: [height, width],
-            ..
-        } = self.geometry;
-        let shape = [batch, channels, height, width];
-        Ok(smallvec![Spec::new(shape.into(), inputs[0].dtype)])
-    }
-
-    fn has_gradient(&self, _input: usize) -> bool {
-        false
-    }
-
-    fn cpu(&self, cpu: &Cpu, inputs: &[CpuInput<'_>], outputs: &mut [CpuOutput<'_>]) -> Result<()> {
-        let inputs = [inputs[0].slice(), inputs[1].slice()];
-        convolution::gradient_of_input(cpu, &self.geometry, inputs, outputs[0].slice());
-        Ok(())
-    }
-
-    fn gpu(&self, gpu: &Gpu, inputs: &[GpuInput<'_>], outputs: &[GpuOutput<'_>]) -> Result<()> {
-        launch_gradient(gpu, &OF_INPUT, &self.geometry, inputs, &outputs[0])
-    }
-
-    fn gradient(&self, _pass: &Pass) -> Result<Gradients> {
-        Ok(Gradients::new())
-    }
-}
-
-impl Op for WeightGradient {
-    fn name(&self) -> &'static str {
-        "gradient of conv2d's weight"
-    }
-
-    fn outputs(&self, inputs: &[Spec]) -> Result<Specs> {
-        let Geometry {
-            channels,
-            filters,
-            kernel: [height, width],
-            groups,
-            ..
-        } = self.geometry;
-        let shape = [filters, channels / groups, height, width];
-        Ok(smallvec![Spec::new(shape.into(), inputs[0].dtype)])
-    }
-
-    fn has_gradient(&self, _input: usize) -> bool {
-        false
-    }
-
-    fn cpu(&self, cpu: &Cpu, inputs: &[CpuInput<'_>], outputs: &mut [CpuOutput<'_>]) -> Result<()> {
-        let inputs = [inputs[0].slice(), inputs[1].slice()];
-        convolution::gradient_of_weight(cpu, &self.geometry, inputs, outputs[0].slice());
-        Ok(())
-    }
-
-    fn gpu(&self, gpu: &Gpu, inputs: &[GpuInput<'_>], outputs: &[GpuOutput<'_>]) -> Result<()> {
-        launch_gradient(gpu, &OF_WEIGHT, &self.geometry, inputs, &outputs[0])
-    }
-
-    fn gradient(&self, _pass: &Pass) -> Result<Gradients> {
-        Ok(Gradients::new())
-    }
-}
-
-fn launch_gradient(
-    gpu: &Gpu,
-    kernel: &Kernel,
-    geometry: &Geometry,
-    inputs: &[GpuInput<'_>],
-    output: &GpuOutput<'_>,
-) -> Result<()> {
-    let [a, b] = [inputs[0].binding(), inputs[1].binding()];
-    let bindings = [a, b, a, output.binding()];
-    let params = params(geometry, false);
-    gpu.launch(
-        kernel,
-        &[],
-        &bindings,
-        &params,
-        groups(output.shape.elements()),
-    )
 }
 
 impl Tensor {

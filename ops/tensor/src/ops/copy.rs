@@ -7,7 +7,7 @@ use crate::autograd::Pass;
 use crate::cpu::{Cpu, Walk};
 use crate::gpu::{Gpu, Kernel};
 use crate::launch::{groups, layout_params};
-use crate::op::{CpuInput, CpuOutput, GpuInput, GpuOutput, Gradients, Op, Spec, Specs};
+use crate::op::{CpuInput, CpuOutput, Cut, GpuInput, GpuOutput, Gradients, Op, Spec, Specs};
 
 /// See the module.
 #[derive(Debug)]
@@ -34,6 +34,10 @@ impl Op for Copy {
 
     fn takes_half(&self) -> bool {
         true
+    }
+
+    fn cuts(&self, inputs: &[Spec], outputs: &[Spec]) -> Vec<Cut> {
+        Cut::elements(inputs, &outputs[0])
     }
 
     fn cpu(&self, cpu: &Cpu, inputs: &[CpuInput<'_>], outputs: &mut [CpuOutput<'_>]) -> Result<()> {

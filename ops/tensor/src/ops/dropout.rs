@@ -5,7 +5,7 @@ use smallvec::smallvec;
 use crate::autograd::Pass;
 use crate::cpu::{Cpu, random};
 use crate::gpu::{Gpu, Kernel};
-use crate::launch::groups;
+use crate::launch::{each_part, groups};
 use crate::op::{CpuInput, CpuOutput, GpuInput, GpuOutput, Gradients, Op, Spec, Specs, apply_one};
 use crate::rng::threshold;
 use crate::{RandomKey, Result, Tensor, TensorError};
@@ -48,17 +48,16 @@ impl Op for Dropout {
     }
 
     fn gpu(&self, gpu: &Gpu, inputs: &[GpuInput<'_>], outputs: &[GpuOutput<'_>]) -> Result<()> {
-        let elements = outputs[0].shape.elements();
-        let mut params = vec![elements as u32, self.threshold, self.scale.to_bits()];
-        params.extend(self.key.params());
-        let bindings = [inputs[0].binding(), outputs[0].binding()];
-        gpu.launch(
-            &KERNEL,
-            &[],
-            &bindings,
-            &params,
-            groups(elements.div_ceil(4)),
-        )
+        each_part(gpu, outputs[0].shape.elements(), |chunk| {
+            let mut params = vec![chunk.rows as u32, self.threshold, self.scale.to_bits()];
+            params.extend(self.key.params());
+            // Four elements are of one block of random words.
+            params.push((chunk.row / 4) as u32);
+            let bindings = [inputs[0].binding(), outputs[0].binding()]
+                .map(|binding| binding.part(chunk.row * 4, chunk.rows * 4));
+            let groups = groups(chunk.rows.div_ceil(4));
+            gpu.launch(&KERNEL, &[], &bindings, &params, groups)
+        })
     }
 
     fn gradient(&self, pass: &Pass) -> Result<Gradients> {

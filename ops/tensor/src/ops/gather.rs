@@ -2,13 +2,13 @@
 
 use smallvec::smallvec;
 
-use super::index_select::{around, is_index};
+use super::index_select::{around, expect_indices};
 use crate::autograd::Pass;
 use crate::cpu::{Cpu, index};
 use crate::gpu::{Binding, Gpu, Kernel, noted};
 use crate::launch::groups;
 use crate::op::{
-    CpuInput, CpuOutput, GpuInput, GpuOutput, Gradients, Keeps, Op, Spec, Specs, apply_one,
+    CpuInput, CpuOutput, Cut, GpuInput, GpuOutput, Gradients, Keeps, Op, Spec, Specs, apply_one,
 };
 use crate::{Result, Tensor};
 
@@ -35,11 +35,7 @@ impl Op for Gather {
     }
 
     fn outputs(&self, inputs: &[Spec]) -> Result<Specs> {
-        self.expect(
-            &inputs[1],
-            "indices of type u32 or i32",
-            is_index(&inputs[1]),
-        )?;
+        expect_indices(self, &inputs[1])?;
         let (source, indices) = (&inputs[0].shape, &inputs[1].shape);
         if !fits(source, indices, self.axis) {
             let reason = format!(
@@ -63,6 +59,10 @@ impl Op for Gather {
 
     fn keeps(&self) -> Keeps {
         Keeps::inputs(&[1])
+    }
+
+    fn cuts(&self, inputs: &[Spec], outputs: &[Spec]) -> Vec<Cut> {
+        Cut::all_but(self.axis, inputs, outputs.len())
     }
 
     fn cpu(&self, cpu: &Cpu, inputs: &[CpuInput<'_>], outputs: &mut [CpuOutput<'_>]) -> Result<()> {

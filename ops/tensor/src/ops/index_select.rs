@@ -7,7 +7,8 @@ use crate::cpu::{Cpu, index};
 use crate::gpu::{Binding, Gpu, Kernel, noted};
 use crate::launch::groups;
 use crate::op::{
-    CpuInput, CpuOutput, GpuInput, GpuOutput, Gradients, Keeps, Op, Spec, Specs, apply_one,
+    CpuInput, CpuOutput, Cut, GpuInput, GpuOutput, Gradients, Keeps, Onto, Op, Spec, Specs,
+    apply_one,
 };
 use crate::shape::MAX_RANK;
 use crate::{DType, Result, Shape, Tensor};
@@ -52,9 +53,14 @@ pub(super) fn around(shape: &[usize], axis: usize, size: usize) -> [usize; 3] {
     ]
 }
 
-pub(super) fn is_index(spec: &Spec) -> bool {
-    matches!(spec.dtype, DType::U32 | DType::I32)
+/// Fails unless an input holds indices.
+pub(super) fn expect_indices<O: Op>(op: &O, spec: &Spec) -> Result<()> {
+    let holds = matches!(spec.dtype, DType::U32 | DType::I32);
+    op.expect(spec, "indices of type u32 or i32", holds)
 }
+
+/// Slices that a launch adds up: an index that all of them have is the work of one workgroup.
+const AT_ONCE: usize = 1 << 13;
 
 impl Op for IndexSelect {
     fn name(&self) -> &'static str {
@@ -62,11 +68,7 @@ impl Op for IndexSelect {
     }
 
     fn outputs(&self, inputs: &[Spec]) -> Result<Specs> {
-        self.expect(
-            &inputs[1],
-            "indices of type u32 or i32",
-            is_index(&inputs[1]),
-        )?;
+        expect_indices(self, &inputs[1])?;
         let (source, indices) = (&inputs[0].shape, &inputs[1].shape);
         if source.rank() + indices.rank() > MAX_RANK + 1 {
             return Err(self.misfit(
@@ -100,6 +102,14 @@ impl Op for IndexSelect {
 
     fn keeps(&self) -> Keeps {
         Keeps::inputs(&[1])
+    }
+
+    fn cuts(&self, inputs: &[Spec], _outputs: &[Spec]) -> Vec<Cut> {
+        // Indices one part after the other, or what lies before the dimension.
+        let before = (0..self.axis).map(|axis| Cut::new([Some(axis), None], [Onto::Along(axis)]));
+        let taken = (0..inputs[1].shape.rank())
+            .map(|axis| Cut::new([None, Some(axis)], [Onto::Along(self.axis + axis)]));
+        before.chain(taken).collect()
     }
 
     fn cpu(&self, cpu: &Cpu, inputs: &[CpuInput<'_>], outputs: &mut [CpuOutput<'_>]) -> Result<()> {
@@ -176,6 +186,13 @@ impl Op for IndexSum {
         Keeps::inputs(&[1])
     }
 
+    fn cuts(&self, inputs: &[Spec], _outputs: &[Spec]) -> Vec<Cut> {
+        let before = (0..self.axis).map(|axis| Cut::new([Some(axis), None], [Onto::Along(axis)]));
+        let taken = (0..inputs[1].shape.rank())
+            .map(|axis| Cut::new([Some(self.axis + axis), Some(axis)], [Onto::Joined]));
+        before.chain(taken).collect()
+    }
+
     fn cpu(&self, cpu: &Cpu, inputs: &[CpuInput<'_>], outputs: &mut [CpuOutput<'_>]) -> Result<()> {
         let sizes = around(outputs[0].shape, self.axis, self.size);
         index::sum(
@@ -197,19 +214,21 @@ impl Op for IndexSum {
             0,
             outputs[0].shape.elements() * DType::F32.size(),
         )?;
-        let params = [
-            count as u32,
-            inner as u32,
-            size as u32,
-            self.padding.unwrap_or(u32::MAX),
-        ];
+        let padding = self.padding.unwrap_or(u32::MAX);
         let bindings = [
             inputs[0].binding(),
             inputs[1].binding(),
             outputs[0].binding(),
         ];
-        let grid = [count as u32, inner.div_ceil(256) as u32, outer as u32];
-        gpu.launch(&SUM, &[], &bindings, &params, grid)
+        (0..count).step_by(AT_ONCE).try_for_each(|first| {
+            let end = (first + AT_ONCE).min(count);
+            let sizes = [count, inner, size].map(|size| size as u32);
+            let params: Vec<u32> = (sizes.into_iter())
+                .chain([padding, first as u32, end as u32])
+                .collect();
+            let grid = [end - first, inner.div_ceil(256), outer].map(|count| count as u32);
+            gpu.launch(&SUM, &[], &bindings, &params, grid)
+        })
     }
 
     fn gradient(&self, pass: &Pass) -> Result<Gradients> {

@@ -7,7 +7,7 @@ use crate::cpu::{Cpu, rows};
 use crate::gpu::{Gpu, Kernel};
 use crate::launch::groups;
 use crate::op::{
-    CpuInput, CpuOutput, GpuInput, GpuOutput, Gradients, Keeps, Op, Spec, Specs, apply,
+    CpuInput, CpuOutput, Cut, GpuInput, GpuOutput, Gradients, Keeps, Onto, Op, Spec, Specs, apply,
 };
 use crate::{DType, Result, Tensor, TensorError};
 
@@ -46,6 +46,9 @@ fn sizes(shape: &[usize]) -> (usize, usize) {
     (shape.iter().product::<usize>() / hidden.max(1), hidden)
 }
 
+/// Rows that an invocation adds to the gradients of weight and bias in one launch.
+const ROWS_AT_ONCE: usize = 1 << 15;
+
 impl Op for LayerNorm {
     fn name(&self) -> &'static str {
         "layer_norm"
@@ -73,6 +76,15 @@ impl Op for LayerNorm {
             inputs: &[0, 1],
             outputs: &[1],
         }
+    }
+
+    fn cuts(&self, inputs: &[Spec], _outputs: &[Spec]) -> Vec<Cut> {
+        let shape = &inputs[0].shape;
+        let along = |axis| {
+            let outputs = [Onto::Along(axis), Onto::Along(0)];
+            Cut::new([Some(axis), None, None], outputs)
+        };
+        (0..shape.rank() - 1).map(along).collect()
     }
 
     fn cpu(&self, cpu: &Cpu, inputs: &[CpuInput<'_>], outputs: &mut [CpuOutput<'_>]) -> Result<()> {
@@ -132,6 +144,20 @@ impl Op for LayerNormGradient {
         false
     }
 
+    fn cuts(&self, inputs: &[Spec], _outputs: &[Spec]) -> Vec<Cut> {
+        let shape = &inputs[0].shape;
+        let last = shape.rank() - 1;
+        let along = |axis: usize| {
+            // A row of statistics for each row behind this dimension.
+            let rows = shape[axis + 1..last].iter().product();
+            let outputs = [Onto::Along(axis), Onto::Joined, Onto::Joined];
+            let mut cut = Cut::new([Some(axis), None, Some(0), Some(axis)], outputs);
+            cut.inputs[2] = Some((0, rows));
+            cut
+        };
+        (0..last).map(along).collect()
+    }
+
     fn cpu(&self, cpu: &Cpu, inputs: &[CpuInput<'_>], outputs: &mut [CpuOutput<'_>]) -> Result<()> {
         let inputs = [0, 1, 2, 3].map(|input| inputs[input].slice());
         let (of_x, of_parameters) = outputs.split_at_mut(1);
@@ -153,7 +179,14 @@ impl Op for LayerNormGradient {
         let [x, weight, statistics, upstream] = [0, 1, 2, 3].map(|input| inputs[input].binding());
         let [of_weight, of_bias] = [1, 2].map(|output| outputs[output].binding());
         let bindings = [x, weight, statistics, upstream, of_weight, of_bias];
-        gpu.launch(&BACKWARD_COLUMNS, &[], &bindings, &params, groups(hidden))
+        // Without rows there is one launch as well, which writes zeros.
+        (0..rows.max(1))
+            .step_by(ROWS_AT_ONCE)
+            .try_for_each(|first| {
+                let end = (first + ROWS_AT_ONCE).min(rows);
+                let params = [rows, hidden, first, end].map(|size| size as u32);
+                gpu.launch(&BACKWARD_COLUMNS, &[], &bindings, &params, groups(hidden))
+            })
     }
 
     fn gradient(&self, _pass: &Pass) -> Result<Gradients> {

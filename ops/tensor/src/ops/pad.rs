@@ -6,7 +6,9 @@ use crate::autograd::Pass;
 use crate::cpu::Cpu;
 use crate::gpu::{Gpu, Kernel};
 use crate::launch::groups;
-use crate::op::{CpuInput, CpuOutput, GpuInput, GpuOutput, Gradients, Op, Spec, Specs, apply_one};
+use crate::op::{
+    CpuInput, CpuOutput, Cut, GpuInput, GpuOutput, Gradients, Op, Spec, Specs, apply_one,
+};
 use crate::{Result, Tensor};
 
 /// See the module.
@@ -37,6 +39,10 @@ impl Op for Pad {
             .ok_or_else(|| self.misfit(inputs, format!("there is no dimension {}", self.axis)))?;
         let padded = shape.with(self.axis, self.before + size + self.after);
         Ok(smallvec![Spec::new(padded, inputs[0].dtype)])
+    }
+
+    fn cuts(&self, inputs: &[Spec], outputs: &[Spec]) -> Vec<Cut> {
+        Cut::all_but(self.axis, inputs, outputs.len())
     }
 
     fn cpu(&self, cpu: &Cpu, inputs: &[CpuInput<'_>], outputs: &mut [CpuOutput<'_>]) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use crate::cpu::random::{self, Draw};
 use crate::gpu::{Binding, Gpu, GpuBuffer, Kernel};
-use crate::launch::groups;
+use crate::launch::{each_part, groups};
 use crate::rng::threshold;
 use crate::shape::MAX_RANK;
 use crate::storage::{Memory, Storage};
@@ -23,18 +23,18 @@ fn launch(
     kind: &str,
     values: &[u32],
 ) -> Result<()> {
-    let mut params = vec![elements as u32];
-    params.extend(key.params());
-    params.extend(values);
     let defines = [("KIND", kind.to_owned())];
-    let bindings = [Binding::read_write(buffer)];
-    gpu.launch(
-        &KERNEL,
-        &defines,
-        &bindings,
-        &params,
-        groups(elements.div_ceil(4)),
-    )
+    each_part(gpu, elements, |chunk| {
+        let mut params = vec![chunk.rows as u32];
+        params.extend(key.params());
+        params.extend(values);
+        params.resize(11, 0);
+        // Four elements are of one block of random words.
+        params.push((chunk.row / 4) as u32);
+        let bindings = [Binding::read_write(buffer).part(chunk.row * 4, chunk.rows * 4)];
+        let groups = groups(chunk.rows.div_ceil(4));
+        gpu.launch(&KERNEL, &defines, &bindings, &params, groups)
+    })
 }
 
 fn allocate(op: &'static str, shape: &Shape, device: &Device) -> Result<Storage> {

@@ -4,11 +4,12 @@ use smallvec::smallvec;
 
 use crate::autograd::Pass;
 use crate::cpu::{Cpu, reduce as kernels};
-use crate::gpu::{Gpu, Kernel};
+use crate::gpu::{Binding, Gpu, GpuBuffer, Kernel};
 use crate::op::{
-    CpuInput, CpuOutput, GpuInput, GpuOutput, Gradients, Keeps, Op, Spec, Specs, apply_one,
+    CpuInput, CpuOutput, Cut, GpuInput, GpuOutput, Gradients, Keeps, Onto, Op, Spec, Specs,
+    apply_one,
 };
-use crate::{DType, Result, Shape, Tensor, TensorError};
+use crate::{DType, Device, Result, Shape, Tensor, TensorError};
 
 /// How many numbers become one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +74,27 @@ impl Op for Reduce {
         }
     }
 
+    fn cuts(&self, _inputs: &[Spec], _outputs: &[Spec]) -> Vec<Cut> {
+        let along = [(0, 0), (2, 1)];
+        let mut cuts = along
+            .map(|(axis, of_result)| Cut::new([Some(axis)], [Onto::Along(of_result)]))
+            .to_vec();
+        // A mean of means would have to be weighted.
+        if *self != Self::Mean {
+            cuts.push(Cut::new([Some(1)], [Onto::Joined]));
+        }
+        cuts
+    }
+
+    fn join(&self, one: &Tensor, other: &Tensor) -> Result<Tensor> {
+        match self {
+            Self::Sum | Self::Mean => one.add(other),
+            Self::Max => one.maximum(other),
+            Self::Min => one.minimum(other),
+            Self::LogSumExp | Self::Norm => Tensor::stack(&[one, other], 0)?.reduce(*self, &[0]),
+        }
+    }
+
     fn cpu(&self, cpu: &Cpu, inputs: &[CpuInput<'_>], outputs: &mut [CpuOutput<'_>]) -> Result<()> {
         let shape = &inputs[0].layout.shape;
         let sizes = [shape[0], shape[1], shape[2]];
@@ -82,30 +104,8 @@ impl Op for Reduce {
 
     fn gpu(&self, gpu: &Gpu, inputs: &[GpuInput<'_>], outputs: &[GpuOutput<'_>]) -> Result<()> {
         let shape = &inputs[0].layout.shape;
-        let results = outputs[0].shape.elements();
-        let params = [results as u32, shape[1] as u32, shape[2] as u32];
-        let (term, join, finish) = match self {
-            Self::Sum => ("itself", "add", "itself"),
-            Self::Mean => ("itself", "add", "mean"),
-            Self::Max => ("itself", "max", "itself"),
-            Self::Min => ("itself", "min", "itself"),
-            Self::LogSumExp => ("exponential", "add", "logarithm"),
-            Self::Norm => ("square", "add", "root"),
-        };
-        let defines = [
-            ("TERM", term.to_owned()),
-            ("JOIN", join.to_owned()),
-            ("FINISH", finish.to_owned()),
-            ("EXTREME", (join != "add").to_string()),
-            ("NEEDS_TOP", (*self == Self::LogSumExp).to_string()),
-        ];
-        let bindings = [inputs[0].binding(), outputs[0].binding()];
-        // Few long rows need many invocations each; many results have enough of their own.
-        let (kernel, groups) = match shape[2] == 1 && shape[1] >= 64 {
-            true => (&ROWS, [results as u32, 1, 1]),
-            false => (&COLUMNS, crate::launch::groups(results)),
-        };
-        gpu.launch(kernel, &defines, &bindings, &params, groups)
+        let sizes = [shape[0], shape[1], shape[2]];
+        self.launch(gpu, inputs[0].binding(), outputs[0].binding(), sizes)
     }
 
     fn gradient(&self, pass: &Pass) -> Result<Gradients> {
@@ -135,6 +135,110 @@ impl Op for Reduce {
         };
         Ok(smallvec![Some(gradient)])
     }
+}
+
+/// Results that have an invocation each make an adapter busy; fewer are cut into blocks.
+const BUSY: usize = 1 << 16;
+
+impl Reduce {
+    /// From `[outer, count, inner]` to `[outer, inner]`: at once, or to the results of blocks, which are reduced in turn. So
+    /// many invocations share the work of few results, and none goes through more than some thousand elements.
+    pub(super) fn launch(
+        self,
+        gpu: &Gpu,
+        from: Binding<'_>,
+        to: Binding<'_>,
+        [outer, count, inner]: [usize; 3],
+    ) -> Result<()> {
+        let mut sizes = [outer, count, inner];
+        let mut source: Option<GpuBuffer> = None;
+        loop {
+            let input = source.as_ref().map_or(from, Binding::read);
+            let is_first = source.is_none();
+            let block = Self::block(sizes);
+            let blocks = sizes[1].div_ceil(block.max(1)).max(1);
+            let counts = [blocks, block, count];
+            if blocks == 1 {
+                return self.stage(gpu, [input, to], sizes, counts, is_first, true);
+            }
+            let results = gpu.allocate(outer * blocks * inner * 4)?;
+            let output = Binding::read_write(&results);
+            self.stage(gpu, [input, output], sizes, counts, is_first, false)?;
+            sizes[1] = blocks;
+            source = Some(results);
+        }
+    }
+
+    /// Elements of a block, all of them where they are few or the results many.
+    fn block([outer, count, inner]: [usize; 3]) -> usize {
+        if is_in_rows([outer, count, inner]) {
+            // 64 elements of each invocation of a workgroup.
+            let block = 1 << 14;
+            return if count <= 2 * block { count } else { block };
+        }
+        if count <= 256 {
+            return count;
+        }
+        let blocks = (BUSY / (outer * inner).max(1)).clamp(1, count / 64);
+        count.div_ceil(blocks).min(1 << 13)
+    }
+
+    fn stage(
+        self,
+        gpu: &Gpu,
+        bindings: [Binding<'_>; 2],
+        sizes: [usize; 3],
+        [blocks, block, of]: [usize; 3],
+        is_first: bool,
+        is_last: bool,
+    ) -> Result<()> {
+        let [outer, count, inner] = sizes;
+        let (term, join, finish) = match self {
+            Self::Sum => ("itself", "add", "itself"),
+            Self::Mean => ("itself", "add", "mean"),
+            Self::Max => ("itself", "max", "itself"),
+            Self::Min => ("itself", "min", "itself"),
+            Self::LogSumExp => ("exponential", "add", "logarithm"),
+            Self::Norm => ("square", "add", "root"),
+        };
+        // Logarithms are joined as logarithms; means and norms are sums until the end.
+        let is_logarithm = self == Self::LogSumExp;
+        let term = if is_first || is_logarithm {
+            term
+        } else {
+            "itself"
+        };
+        let finish = if is_last || is_logarithm {
+            finish
+        } else {
+            "itself"
+        };
+        let defines = [
+            ("TERM", term.to_owned()),
+            ("JOIN", join.to_owned()),
+            ("FINISH", finish.to_owned()),
+            ("EXTREME", (join != "add").to_string()),
+            ("NEEDS_TOP", is_logarithm.to_string()),
+        ];
+        let results = outer * blocks * inner;
+        let params = [results, count, inner, blocks, block, of].map(|size| size as u32);
+        // Few long rows need many invocations each; many results have enough of their own.
+        let (kernel, groups) = match is_in_rows(sizes) {
+            true => (&ROWS, [results as u32, 1, 1]),
+            false => (&COLUMNS, crate::launch::groups(results)),
+        };
+        gpu.launch(kernel, &defines, &bindings, &params, groups)
+    }
+}
+
+/// Whether a tensor is past what a kernel may bind.
+fn is_cut(tensor: &Tensor) -> bool {
+    let bytes = (tensor.elements() * DType::F32.size()) as u64;
+    matches!(tensor.device(), Device::Gpu(gpu) if bytes > gpu.limits().max_binding_bytes)
+}
+
+fn is_in_rows([_, count, inner]: [usize; 3]) -> bool {
+    inner == 1 && count >= 64
 }
 
 impl Tensor {
@@ -172,7 +276,12 @@ impl Tensor {
             let order: Vec<usize> = kept.iter().chain(&axes).copied().collect();
             (self.permute(&order)?, [shape.elements(), 1])
         };
-        apply_one(kind, &[&ordered.reshape([outer, count, inner])?])?.reshape(shape)
+        let ordered = ordered.reshape([outer, count, inner])?;
+        if kind == Reduce::Mean && is_cut(&ordered) {
+            let sum = apply_one(Reduce::Sum, &[&ordered])?.reshape(shape)?;
+            return sum.affine(1.0 / count as f32, 0.0);
+        }
+        apply_one(kind, &[&ordered])?.reshape(shape)
     }
 
     /// The sum over dimensions, which go. An empty dimension sums to 0.
@@ -268,7 +377,7 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
             x.iter().map(|x| x * x).sum::<f64>().sqrt()
         }),
     ];
-    let shapes: [(&[usize], &[usize], bool); 9] = [
+    let shapes: [(&[usize], &[usize], bool); 10] = [
         (&[3, 5], &[1], true),
         (&[3, 5], &[0], true),
         (&[2, 3, 4], &[1], true),
@@ -278,6 +387,7 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
         (&[3, 100], &[1], false),
         (&[2, 70_000], &[1], false),
         (&[500, 130], &[0], false),
+        (&[70_001, 3], &[0], false),
     ];
     let mut cases = Vec::new();
     for (name, run, reference) in kinds {

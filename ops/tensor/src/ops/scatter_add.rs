@@ -3,13 +3,15 @@
 use smallvec::smallvec;
 
 use super::gather::fits;
-use super::index_select::{around, is_index};
+use super::index_select::{around, expect_indices};
+use super::reduce::Reduce;
 use crate::autograd::Pass;
 use crate::cpu::{Cpu, index};
 use crate::gpu::{Binding, Gpu, Kernel, noted};
 use crate::launch::groups;
 use crate::op::{
-    CpuInput, CpuOutput, GpuInput, GpuOutput, Gradients, Keeps, Op, Spec, Specs, apply_one,
+    CpuInput, CpuOutput, Cut, GpuInput, GpuOutput, Gradients, Keeps, Onto, Op, Spec, Specs,
+    apply_one,
 };
 use crate::{DType, Result, Tensor};
 
@@ -26,6 +28,20 @@ const KERNEL: Kernel = Kernel {
     entry: "main",
 };
 
+/// Elements of a column that an invocation adds in one launch.
+const AT_ONCE: usize = 1 << 13;
+/// Invocations that make an adapter busy.
+const BUSY: usize = 1 << 14;
+/// Numbers that the sums of all blocks together take at most, unless one block has more.
+const SUMS: usize = 1 << 24;
+
+/// Into how many blocks each column is cut, for sums of their own that are added up in the end: more than one where there are
+/// few columns, which would keep few invocations busy for long.
+fn blocks(columns: usize, count: usize, total: usize) -> usize {
+    let wanted = (BUSY / columns.max(1)).min(count / 64);
+    wanted.min(SUMS / total.max(1)).max(1)
+}
+
 impl Op for ScatterSum {
     fn name(&self) -> &'static str {
         "scatter_add"
@@ -33,11 +49,7 @@ impl Op for ScatterSum {
 
     fn outputs(&self, inputs: &[Spec]) -> Result<Specs> {
         self.expect_float(&inputs[0])?;
-        self.expect(
-            &inputs[1],
-            "indices of type u32 or i32",
-            is_index(&inputs[1]),
-        )?;
+        expect_indices(self, &inputs[1])?;
         if inputs[0].shape != inputs[1].shape {
             return Err(self.misfit(inputs, "every element needs one index"));
         }
@@ -51,6 +63,12 @@ impl Op for ScatterSum {
 
     fn keeps(&self) -> Keeps {
         Keeps::inputs(&[1])
+    }
+
+    fn cuts(&self, inputs: &[Spec], outputs: &[Spec]) -> Vec<Cut> {
+        let mut cuts = Cut::all_but(self.axis, inputs, outputs.len());
+        cuts.push(Cut::new([Some(self.axis); 2], [Onto::Joined]));
+        cuts
     }
 
     fn cpu(&self, cpu: &Cpu, inputs: &[CpuInput<'_>], outputs: &mut [CpuOutput<'_>]) -> Result<()> {
@@ -71,27 +89,40 @@ impl Op for ScatterSum {
 
     fn gpu(&self, gpu: &Gpu, inputs: &[GpuInput<'_>], outputs: &[GpuOutput<'_>]) -> Result<()> {
         let [outer, size, inner] = around(outputs[0].shape, self.axis, self.size);
-        gpu.clear(
-            outputs[0].buffer,
-            0,
-            outputs[0].shape.elements() * DType::F32.size(),
-        )?;
         let count = inputs[0].layout.shape[self.axis];
+        let (columns, total) = (outer * inner, outer * size * inner);
+        let blocks = blocks(columns, count, total);
+        let sums = match blocks {
+            1 => None,
+            _ => Some(gpu.allocate(blocks * total * 4)?),
+        };
+        let buffer = sums.as_ref().unwrap_or(outputs[0].buffer);
+        gpu.clear(buffer, 0, blocks * total * DType::F32.size())?;
         let number = noted("scatter_add", inputs[1].dtype);
-        let params = [
-            (outer * inner) as u32,
-            count as u32,
-            inner as u32,
-            size as u32,
-            number,
-        ];
         let bindings = [
             inputs[0].binding(),
             inputs[1].binding(),
-            outputs[0].binding(),
+            Binding::read_write(buffer),
             Binding::read_write(gpu.index_note()?),
         ];
-        gpu.launch(&KERNEL, &[], &bindings, &params, groups(outer * inner))
+        let block = count.div_ceil(blocks);
+        for first in (0..block).step_by(AT_ONCE) {
+            let end = (first + AT_ONCE).min(block);
+            let sizes = [columns, count, inner, size].map(|size| size as u32);
+            let params: Vec<u32> = (sizes.into_iter().chain([number]))
+                .chain([blocks, block, first, end].map(|size| size as u32))
+                .collect();
+            gpu.launch(&KERNEL, &[], &bindings, &params, groups(columns * blocks))?;
+        }
+        match &sums {
+            None => Ok(()),
+            Some(sums) => Reduce::Sum.launch(
+                gpu,
+                Binding::read(sums),
+                outputs[0].binding(),
+                [1, blocks, total],
+            ),
+        }
     }
 
     fn gradient(&self, pass: &Pass) -> Result<Gradients> {
@@ -139,8 +170,13 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
         (&[3, 4], 1, &[3, 0], &[]),
         (&[0, 4], 1, &[0, 2], &[]),
     ];
+    // Enough for blocks with sums of their own, the last of which is shorter.
+    let many: Vec<u32> = (0..1301_u32).map(|element| element * element % 7).collect();
+    let samples = (samples.into_iter())
+        .map(|(shape, axis, places, at)| (shape, axis, places, at.to_vec()))
+        .chain([(&[7][..], 0, &[1301][..], many.clone())])
+        .chain([(&[7, 1][..], 0, &[1301, 1][..], many)]);
     samples
-        .into_iter()
         .map(|(shape, axis, places, at)| {
             let reference = move |x: &[Array]| {
                 let mut sums = x[0].clone();
@@ -155,9 +191,14 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
                 }
                 sums
             };
+            let source = numbers(places);
+            let source = match places[0] > 100 {
+                true => source.without_gradient(),
+                false => source,
+            };
             Case::new(
                 format!("scatter {places:?} into {shape:?} along {axis}"),
-                [numbers(shape), indices(places, at), numbers(places)],
+                [numbers(shape), indices(places, &at), source],
                 move |x| x[0].scatter_add(axis, &x[1], &x[2]),
                 reference,
             )

@@ -6,7 +6,7 @@ use crate::autograd::Pass;
 use crate::cpu::{Cpu, rows};
 use crate::gpu::{Gpu, Kernel};
 use crate::op::{
-    CpuInput, CpuOutput, GpuInput, GpuOutput, Gradients, Keeps, Op, Spec, Specs, apply_one,
+    CpuInput, CpuOutput, Cut, GpuInput, GpuOutput, Gradients, Keeps, Op, Spec, Specs, apply_one,
 };
 use crate::{Result, Tensor};
 
@@ -62,6 +62,10 @@ impl Op for Softmax {
         Keeps::outputs(&[0])
     }
 
+    fn cuts(&self, inputs: &[Spec], outputs: &[Spec]) -> Vec<Cut> {
+        Cut::rows(inputs, outputs.len())
+    }
+
     fn cpu(&self, cpu: &Cpu, inputs: &[CpuInput<'_>], outputs: &mut [CpuOutput<'_>]) -> Result<()> {
         let (_, length) = rows_of(&inputs[0].layout.shape);
         rows::softmax(
@@ -107,6 +111,10 @@ impl Op for SoftmaxGradient {
 
     fn has_gradient(&self, _input: usize) -> bool {
         false
+    }
+
+    fn cuts(&self, inputs: &[Spec], outputs: &[Spec]) -> Vec<Cut> {
+        Cut::rows(inputs, outputs.len())
     }
 
     fn cpu(&self, cpu: &Cpu, inputs: &[CpuInput<'_>], outputs: &mut [CpuOutput<'_>]) -> Result<()> {

@@ -4,9 +4,10 @@ use smallvec::smallvec;
 
 use crate::autograd::Pass;
 use crate::cpu::{Cpu, order};
-use crate::gpu::{Gpu, Kernel};
+use crate::gpu::{Binding, Gpu, Kernel};
+use crate::launch::groups;
 use crate::op::{
-    CpuInput, CpuOutput, GpuInput, GpuOutput, Gradients, Keeps, Op, Spec, Specs, apply,
+    CpuInput, CpuOutput, Cut, GpuInput, GpuOutput, Gradients, Keeps, Op, Spec, Specs, apply,
 };
 use crate::{DType, Result, Tensor, TensorError};
 
@@ -16,10 +17,18 @@ pub(crate) struct TopK {
     k: usize,
 }
 
-const KERNEL: Kernel = Kernel {
-    label: "top k",
+/// One workgroup a row.
+const CHOOSE: Kernel = Kernel {
+    label: "top k, choice",
     source: include_str!("../../../../shaders/top_k.wgsl"),
-    entry: "main",
+    entry: "choose",
+};
+
+/// One invocation each of the chosen ones.
+const SORT: Kernel = Kernel {
+    label: "top k, order",
+    entry: "sort",
+    ..CHOOSE
 };
 
 impl Op for TopK {
@@ -46,6 +55,10 @@ impl Op for TopK {
         Keeps::outputs(&[1])
     }
 
+    fn cuts(&self, inputs: &[Spec], outputs: &[Spec]) -> Vec<Cut> {
+        Cut::rows(inputs, outputs.len())
+    }
+
     fn cpu(&self, cpu: &Cpu, inputs: &[CpuInput<'_>], outputs: &mut [CpuOutput<'_>]) -> Result<()> {
         let length = inputs[0].layout.shape.size_from_end(1);
         let (values, indices) = outputs.split_at_mut(1);
@@ -62,13 +75,18 @@ impl Op for TopK {
     fn gpu(&self, gpu: &Gpu, inputs: &[GpuInput<'_>], outputs: &[GpuOutput<'_>]) -> Result<()> {
         let length = inputs[0].layout.shape.size_from_end(1);
         let rows = outputs[0].shape.elements() / self.k;
+        // Nine times through a row, by 256 invocations; and once through the chosen ones.
+        gpu.check_loops("top_k", (9 * length.div_ceil(256)).max(self.k))?;
         let params = [rows as u32, length as u32, self.k as u32];
+        let chosen = gpu.allocate(rows * self.k * 4)?;
         let bindings = [
             inputs[0].binding(),
+            Binding::read_write(&chosen),
             outputs[0].binding(),
             outputs[1].binding(),
         ];
-        gpu.launch(&KERNEL, &[], &bindings, &params, [rows as u32, 1, 1])
+        gpu.launch(&CHOOSE, &[], &bindings, &params, [rows as u32, 1, 1])?;
+        gpu.launch(&SORT, &[], &bindings, &params, groups(rows * self.k))
     }
 
     fn gradient(&self, pass: &Pass) -> Result<Gradients> {
@@ -185,6 +203,13 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
             },
         ));
     }
+    // Nothing but ties, of which the first are taken.
+    cases.push(Case::new(
+        "places of the largest of equals",
+        [these([2, 700], &[0.5; 1400]).without_gradient()],
+        |x| Ok(x[0].top_k(300, 1)?.1),
+        |_| Array::from_fn([2, 300], |at| at[1] as f64),
+    ));
     let ties = [0.0, 1.0, -0.0, 1.0, f64::NAN, 1.0];
     cases.push(Case::new(
         "places of the largest with ties and what is no number",

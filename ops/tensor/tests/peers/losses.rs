@@ -1,55 +1,9 @@
-//! Losses, embedding, top-k and their gradients against PyTorch (`tests/peers/tensor_losses.py`), on both devices.
-
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+//! Losses, embedding, top-k and their gradients beside PyTorch's (`tests/peers/tensor_losses.py`).
 
 use serde_json::Value;
-use tensor::{CrossEntropy, Device, Gradients, Reduction, Result, Tensor};
+use tensor::{CrossEntropy, Device, Reduction, Result, Tensor};
 
-fn fixture() -> Value {
-    let path = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../tests/fixtures/tensor_losses.json"
-    );
-    serde_json::from_str(&std::fs::read_to_string(path).expect("the fixture")).expect("JSON")
-}
-
-fn devices() -> Vec<Device> {
-    let gpu = match Device::gpu(None) {
-        Ok(device) => Some(device),
-        Err(error) if std::env::var_os("ENGINE_REQUIRE_GPU").is_some_and(|value| value == "1") => {
-            panic!("ENGINE_REQUIRE_GPU is set, but: {error}")
-        }
-        Err(error) => {
-            eprintln!("ignored: shaders need an adapter: {error}");
-            None
-        }
-    };
-    [Device::cpu_with_threads(2)]
-        .into_iter()
-        .chain(gpu)
-        .collect()
-}
-
-fn numbers(value: &Value) -> Vec<f32> {
-    let items = value.as_array().expect("a list").iter();
-    items
-        .map(|item| item.as_f64().expect("a number") as f32)
-        .collect()
-}
-
-fn integers(value: &Value) -> Vec<i32> {
-    let items = value.as_array().expect("a list").iter();
-    items
-        .map(|item| item.as_i64().expect("an integer") as i32)
-        .collect()
-}
-
-fn sizes(value: &Value) -> Vec<usize> {
-    let items = value.as_array().expect("a list").iter();
-    items
-        .map(|item| item.as_u64().expect("a size") as usize)
-        .collect()
-}
+use super::fixture::{fixture, integers, numbers, sizes};
 
 fn reduction(case: &Value) -> Reduction {
     match case["reduction"].as_str() {
@@ -61,48 +15,12 @@ fn reduction(case: &Value) -> Reduction {
     }
 }
 
-fn assert_close(found: &Tensor, expected: &Value, what: &str) -> Result<()> {
-    let (found, expected) = (found.to_f32_vec()?, numbers(expected));
-    assert_eq!(found.len(), expected.len(), "{what}");
-    for (found, expected) in found.iter().zip(&expected) {
-        let close = (found - expected).abs() <= 5e-6 * expected.abs().max(1.0);
-        assert!(close, "{what}: {found} is not {expected}");
-    }
-    Ok(())
-}
-
-/// Runs every case of `name` on every device: `run` gets the leaves in the order of `leaves`, and gives the value.
 fn check(
     name: &str,
     leaves: &[&str],
     run: impl Fn(&Value, &[Tensor], &Device) -> Result<Tensor>,
 ) -> Result<()> {
-    for device in devices() {
-        for case in fixture()[name].as_array().expect("cases") {
-            let what = format!("{name} on {device}");
-            let shape = sizes(&case["shape"]);
-            let tensors = leaves
-                .iter()
-                .map(|leaf| {
-                    Tensor::new(&numbers(&case["leaves"][leaf]), &shape[..], &device)?
-                        .requires_grad()
-                })
-                .collect::<Result<Vec<_>>>()?;
-            let value = run(case, &tensors, &device)?;
-            assert_close(&value, &case["value"], &what)?;
-            let upstream = Tensor::new(&numbers(&case["upstream"]), value.shape(), &device)?;
-            let gradients: Gradients = value.backward_from(&upstream)?;
-            for (leaf, tensor) in leaves.iter().zip(&tensors) {
-                let found = gradients.get(tensor).expect("a gradient");
-                assert_close(
-                    found,
-                    &case["gradients"][leaf],
-                    &format!("gradient of {what}"),
-                )?;
-            }
-        }
-    }
-    Ok(())
+    super::fixture::check(&fixture("tensor_losses")[name], leaves, 5e-6, run)
 }
 
 fn weights(case: &Value, device: &Device) -> Result<Option<Tensor>> {
