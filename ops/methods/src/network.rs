@@ -2,7 +2,7 @@
 
 use nn::bert::{MaskedLm, SentenceEncoder, SequenceClassifier};
 use nn::{Forward, Module, Packed, Pretrained, Result, named_parameters};
-use tensor::{Activation, Device, Tensor};
+use tensor::{Device, Tensor};
 
 /// A model over token ids. Clones share memory until one of them trains.
 pub trait Network: Module + Clone + Send + Sync {
@@ -53,10 +53,7 @@ pub trait MaskedNetwork: Network {
     ///
     /// # Errors
     /// Those of the ops.
-    fn word_scores(&self, transformed: &Tensor, forward: Forward) -> Result<Tensor> {
-        let [weight, bias] = self.decoder(forward)?;
-        Ok(transformed.linear(&weight, Some(&bias), Activation::None)?)
-    }
+    fn word_scores(&self, transformed: &Tensor, forward: Forward) -> Result<Tensor>;
 }
 
 /// A model that gives each text a vector.
@@ -104,6 +101,10 @@ impl MaskedNetwork for MaskedLm {
 
     fn decoder(&self, forward: Forward) -> Result<[Tensor; 2]> {
         Self::decoder(self, forward)
+    }
+
+    fn word_scores(&self, transformed: &Tensor, forward: Forward) -> Result<Tensor> {
+        self.scores(transformed, forward)
     }
 }
 

@@ -13,7 +13,7 @@ use common::{
     straight_and_resumed, text, vocabulary,
 };
 use methods::loss::Goal;
-use methods::prompt::in_context::{CausalScorer, Demonstration, InContext};
+use methods::prompt::in_context::{Causal, CausalScorer, Demonstration, InContext};
 use methods::prompt::{
     Objective, Pattern, Piece, Words, among_labels, decoupled, label_conditioned,
 };
@@ -22,8 +22,10 @@ use methods::{
     Text, Thresholds, prompt,
 };
 use nn::bert::MaskedLm;
+use nn::gpt2::{Gpt2Config, Gpt2LanguageModel};
+use nn::{Forward, Init, Pretrained};
 use serde_json::Value;
-use tensor::{DType, Device, Tensor};
+use tensor::{DType, Device, RandomKey, Tensor};
 
 fn check(loss: &Tensor, leaf: &Tensor, case: &Value) {
     close(
@@ -284,14 +286,21 @@ impl CausalScorer for Biased {
         24
     }
 
-    fn log_probabilities(&self, pairs: &[(&[u32], &[u32])]) -> methods::Result<Vec<f64>> {
-        let of = |&(prompt, words): &(&[u32], &[u32])| {
+    fn log_probabilities(
+        &self,
+        prompts: &[Vec<u32>],
+        words: &[Vec<u32>],
+    ) -> methods::Result<Vec<Vec<f32>>> {
+        let of = |prompt: &Vec<u32>, words: &Vec<u32>| {
             assert!(prompt.len() + words.len() <= self.max_tokens());
-            let nines = prompt.iter().filter(|id| **id == 9).count() as f64;
+            let nines = prompt.iter().filter(|id| **id == 9).count() as f32;
             let p = 0.8 / (1.0 + nines);
-            words.len() as f64 * if words[0] == 31 { p } else { 1.0 - p }.ln()
+            words.len() as f32 * if words[0] == 31 { p } else { 1.0 - p }.ln()
         };
-        Ok(pairs.iter().map(of).collect())
+        Ok(prompts
+            .iter()
+            .map(|prompt| words.iter().map(|words| of(prompt, words)).collect())
+            .collect())
     }
 }
 
@@ -354,4 +363,57 @@ fn examples_stand_before_the_text_as_far_as_there_is_room() {
     );
     assert_eq!(prompt(&[15; 9], 8), [20, 21, 22, 15, 15, 15, 15, 23]);
     assert!(shown().prompt(&[15], 4).is_err());
+}
+
+#[test]
+fn a_causal_model_scores_words_as_its_whole_text_does() {
+    let device = native();
+    let config = Gpt2Config {
+        vocab_size: 40,
+        n_positions: 24,
+        n_embd: 16,
+        n_layer: 2,
+        n_head: 2,
+        ..Gpt2Config::default()
+    };
+    let init = Init {
+        deviation: 0.3,
+        key: RandomKey::new(3),
+        device: &device,
+    };
+    let model = Gpt2LanguageModel::new(&config, &init).expect("a model");
+    let causal = Causal {
+        model: &model,
+        cache: model.model().cache(1),
+        forward: Forward::inference(),
+    };
+    let texts = [text(&[15, 16]), text(&[10])];
+    let shown = InContext {
+        by_length: false,
+        ..shown()
+    };
+    let found = shown.probabilities(&causal, &texts).expect("probabilities");
+    for (text, found) in texts.iter().zip(found.chunks(2)) {
+        let prompt = shown
+            .prompt(&text.ids[1..text.len() - 1], 22)
+            .expect("a prompt");
+        let sums: Vec<f32> = shown
+            .verbalizers
+            .iter()
+            .map(|words| {
+                let whole = [&prompt[..], words].concat();
+                let packed =
+                    nn::Packed::new(std::slice::from_ref(&whole), &device).expect("a text");
+                let scores = model
+                    .forward(&packed, Forward::inference())
+                    .and_then(|scores| Ok(scores.log_softmax(1)?.to_f32_vec()?))
+                    .expect("scores");
+                (prompt.len()..whole.len())
+                    .map(|place| scores[(place - 1) * 40 + whole[place] as usize])
+                    .sum()
+            })
+            .collect();
+        let first = 1.0 / (1.0 + (sums[1] - sums[0]).exp());
+        close(found, &[first, 1.0 - first], 1e-4, "probabilities");
+    }
 }

@@ -1,7 +1,11 @@
 //! Labels from a causal language model that is shown examples and trains nothing (Brown et al. 2020), calibrated by what it says
 //! of inputs without content (Zhao et al. 2021, "Calibrate before use").
 
-use crate::{MethodError, Result, Text};
+use nn::generate::{LanguageModel, continuation_scores};
+use nn::{Cache, Forward};
+
+use crate::loss::logsumexp;
+use crate::{BATCH_TOKENS, MethodError, Result, Text};
 
 const METHOD: &str = "in_context";
 
@@ -10,12 +14,47 @@ pub trait CausalScorer {
     /// The tokens of a prompt and what continues it at most.
     fn max_tokens(&self) -> usize;
 
-    /// The logarithm of the probability of each continuation after its prompt, of all its tokens together. Many begin with the same
-    /// prompt, one behind the other.
+    /// The logarithm of the probability of each continuation behind each prompt, of all its tokens together.
     ///
     /// # Errors
     /// Those of the model.
-    fn log_probabilities(&self, pairs: &[(&[u32], &[u32])]) -> Result<Vec<f64>>;
+    fn log_probabilities(
+        &self,
+        prompts: &[Vec<u32>],
+        continuations: &[Vec<u32>],
+    ) -> Result<Vec<Vec<f32>>>;
+}
+
+/// A language model of [`nn`].
+#[derive(Clone, Debug)]
+pub struct Causal<'a, M> {
+    /// The model.
+    pub model: &'a M,
+    /// A cache of it with one row of which nothing was read, such as [`nn::gpt2::Gpt2Model::cache`] gives.
+    pub cache: Cache,
+    /// How it computes.
+    pub forward: Forward,
+}
+
+impl<M: LanguageModel> CausalScorer for Causal<'_, M> {
+    fn max_tokens(&self) -> usize {
+        self.model.max_tokens()
+    }
+
+    fn log_probabilities(
+        &self,
+        prompts: &[Vec<u32>],
+        continuations: &[Vec<u32>],
+    ) -> Result<Vec<Vec<f32>>> {
+        let cache = self.cache.clone();
+        Ok(continuation_scores(
+            self.model,
+            cache,
+            prompts,
+            continuations,
+            self.forward,
+        )?)
+    }
 }
 
 /// An example with its label.
@@ -116,31 +155,45 @@ impl InContext {
         self.check()?;
         let longest = self.verbalizers.iter().map(Vec::len).max().unwrap_or(0);
         let most = model.max_tokens().saturating_sub(longest);
+        let own = |text: &Text| -> Vec<u32> {
+            let pairs = text.ids.iter().zip(&text.special);
+            let words = pairs.filter(|(_, special)| !**special);
+            words.map(|(id, _)| *id).collect()
+        };
+        let prompts = (texts.iter())
+            .map(|text| self.prompt(&own(text), most))
+            .collect::<Result<Vec<_>>>()?;
         let mut all = Vec::with_capacity(texts.len() * self.verbalizers.len());
-        for text in texts {
-            let words: Vec<u32> = (text.ids.iter().zip(&text.special))
-                .filter(|(_, special)| !**special)
-                .map(|(id, _)| *id)
-                .collect();
-            let prompt = self.prompt(&words, most)?;
-            let pairs: Vec<(&[u32], &[u32])> = (self.verbalizers.iter())
-                .map(|words| (&prompt[..], &words[..]))
-                .collect();
-            let scores = model.log_probabilities(&pairs)?;
-            let scores: Vec<f32> = (scores.iter().zip(&self.verbalizers))
-                .map(|(score, words)| match self.by_length {
-                    true => (score / words.len() as f64) as f32,
-                    false => *score as f32,
-                })
-                .collect();
-            let sum = crate::loss::logsumexp(&scores);
-            all.extend(
-                scores
-                    .iter()
-                    .map(|score| (f64::from(*score) - sum).exp() as f32),
-            );
+        let mut rest = &prompts[..];
+        while !rest.is_empty() {
+            let mut tokens = 0;
+            let fits = |prompt: &&Vec<u32>| {
+                tokens += prompt.len();
+                tokens <= BATCH_TOKENS
+            };
+            let count = rest.iter().take_while(fits).count().max(1);
+            let (batch, others) = rest.split_at(count);
+            for scores in model.log_probabilities(batch, &self.verbalizers)? {
+                all.extend(self.among_labels(&scores));
+            }
+            rest = others;
         }
         Ok(all)
+    }
+
+    /// The scores of words as probabilities of their labels.
+    fn among_labels(&self, scores: &[f32]) -> Vec<f32> {
+        let scores: Vec<f32> = (scores.iter().zip(&self.verbalizers))
+            .map(|(score, words)| match self.by_length {
+                true => score / words.len() as f32,
+                false => *score,
+            })
+            .collect();
+        let sum = logsumexp(&scores);
+        scores
+            .iter()
+            .map(|score| (f64::from(*score) - sum).exp() as f32)
+            .collect()
     }
 
     /// The same divided by what the model says of `empty` texts, such as "N/A" and nothing at all, on average, and brought to sum 1:

@@ -59,9 +59,17 @@ impl MaskedLm {
         forward: Forward,
     ) -> Result<Tensor> {
         let hidden = self.transformed(texts, places, forward)?;
+        self.scores(&hidden, forward)
+    }
+
+    /// The scores, `[places, vocab_size]`, from what [`MaskedLm::transformed`] gives.
+    ///
+    /// # Errors
+    /// Those of the ops.
+    pub fn scores(&self, transformed: &Tensor, forward: Forward) -> Result<Tensor> {
         let words = self.encoder.embeddings().words().weight();
         Ok(forward.linear(
-            &hidden,
+            transformed,
             words.tensor(),
             self.bias.tensor(),
             Activation::None,
