@@ -1,5 +1,7 @@
 //! Exhaustive search against sorting all scores computed in double precision.
 
+#![allow(clippy::unwrap_used)]
+
 use index::{FlatIndex, IndexError, Metric};
 use tensor::cpu::Threads;
 
