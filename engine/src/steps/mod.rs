@@ -19,6 +19,7 @@ mod load;
 mod map_labels;
 mod model;
 mod model_card;
+mod neighbours;
 pub mod ordered;
 pub mod port;
 mod predict;
@@ -47,7 +48,7 @@ pub use port::{Arity, InputPort, OutputPort, PortType};
 
 /// Every kind that a pipeline can name.
 pub fn kinds() -> &'static [Kind] {
-    static KINDS: [Kind; 28] = [
+    static KINDS: [Kind; 29] = [
         Kind::of::<augment::contextual::Contextual>(),
         Kind::of::<augment::eda::Eda>(),
         Kind::of::<command::Command>(),
@@ -68,6 +69,7 @@ pub fn kinds() -> &'static [Kind] {
         Kind::of::<tokenizer::LearnTokenizer>(),
         Kind::of::<train::Train<train::Tuned<train::fine_tune::FineTune>>>(),
         Kind::of::<train::Tuned<train::mlm::Mlm>>(),
+        Kind::of::<train::Train<train::knn::Knn>>(),
         Kind::of::<train::Train<train::logistic_regression::LogisticRegression>>(),
         Kind::of::<train::Train<train::naive_bayes::NaiveBayes>>(),
         Kind::of::<train::Train<train::Tuned<train::prompt::Prompt>>>(),

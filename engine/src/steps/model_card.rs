@@ -13,7 +13,7 @@ use super::linear_model;
 use super::transformer::folder::{ModelKind, kind_of};
 
 /// What is said of every trained model.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct ModelCard {
     /// The method of `train`.
     pub method: String,
@@ -42,14 +42,7 @@ impl ModelCard {
     pub fn read(folder: &Path) -> Result<ModelCard, StepError> {
         match kind_of(folder)? {
             ModelKind::Linear | ModelKind::Neighbours => {
-                let config: linear_model::Config =
-                    linear_model::read_json(&folder.join(linear_model::CONFIG))?;
-                Ok(ModelCard {
-                    method: config.method,
-                    task: config.task,
-                    labels: config.labels,
-                    training_rows: config.training_rows,
-                })
+                linear_model::read_json(&folder.join(linear_model::CONFIG))
             }
             ModelKind::Transformer => transformer(folder),
         }

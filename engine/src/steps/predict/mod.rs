@@ -1,9 +1,11 @@
 //! `op = "predict"`: a model's labels for the texts of a table.
 //!
 //! - `linear`: the scores of a model over a vectorizer's features
+//! - `neighbours`: the votes of the nearest rows
 //! - `transformer`: the scores of a fine-tuned transformer
 
 mod linear;
+mod neighbours;
 mod transformer;
 
 use schemars::JsonSchema;
@@ -95,7 +97,7 @@ impl Step for Predict {
         let scored = match kind_of(folder)? {
             ModelKind::Linear => linear::score(folder, &table, &self.text, context)?,
             ModelKind::Transformer => transformer::score(folder, &self.text, context)?,
-            ModelKind::Neighbours => return Err(StepError::new("not yet")),
+            ModelKind::Neighbours => neighbours::score(folder, &table, context)?,
         };
         context.check()?;
         let predicted = self.decide(&scored)?;

@@ -10,6 +10,7 @@
 //! | `fine_tune` | `method = "fine_tune"` |
 //! | `uda`, `ust`, `self_training`, `setfit`, `prompt` | the methods of these names |
 //! | `rounds` | what `ust` and `self_training` share |
+//! | `knn` | `method = "knn"` |
 //! | `mlm` | `method = "mlm"` |
 //! | `labelled` | what methods share that train a transformer on labelled rows |
 //! | `examples` | the labelled rows: their parameters, and how they are read |
@@ -17,6 +18,7 @@
 
 mod examples;
 pub mod fine_tune;
+pub mod knn;
 mod labelled;
 mod linear;
 pub mod logistic_regression;
