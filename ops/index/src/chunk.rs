@@ -155,7 +155,7 @@ impl<'a> Chunk<'a> {
                 .chunks_exact_mut(columns)
                 .enumerate()
             {
-                // Here and not in the product's epilogue, where it took a tenth of the time of a search.
+                // Here and not in the product's epilogue: tests/bench/REJECTED.md.
                 if let Some(bias) = &self.bias {
                     kernels::add(values, bias);
                 }
