@@ -82,6 +82,7 @@ def main():
         truth = flat.search(q, K)[1]
         quantizer = faiss.IndexFlatL2(D)
         peer = faiss.IndexIVFFlat(quantizer, D, 1024)
+        peer.cp.niter = 25
         start = time.perf_counter()
         peer.train(x)
         peer.add(x)

@@ -3,7 +3,7 @@
 //! Where the processor multiplies pairs of `bf16` at twice the rate of `f32`, products are computed so. With r(x) for what
 //! rounding takes from x, `|x y - (x - r(x)) (y - r(y))| <= |r(x)| |y| + |x - r(x)| |r(y)|` (Cauchy-Schwarz), and sums of d
 //! terms in `f32` add at most d units in the last place of `|x| |y|` (Higham 2002, section 3.1). The squared distance is
-//! `|x|^2 - 2 (x y - |y|^2 / 2)`; the product adds `-|y|^2 / 2` as a bias.
+//! `|x|^2 - 2 (x y - |y|^2 / 2)`; `-|y|^2 / 2` is added to the product as a bias.
 
 use std::cell::Cell;
 use std::sync::OnceLock;
@@ -43,6 +43,23 @@ pub(crate) struct QueryFacts {
     square: f64,
     length: f64,
     lost: f64,
+}
+
+/// The facts of queries `[n, dimension]`.
+pub(crate) fn query_facts(threads: &Threads, queries: &[f32], dimension: usize) -> Vec<QueryFacts> {
+    let nothing = QueryFacts {
+        square: 0.0,
+        length: 0.0,
+        lost: 0.0,
+    };
+    let mut facts = vec![nothing; queries.len() / dimension];
+    threads.chunks_mut(&mut facts, 64, |block, facts| {
+        let queries = queries[block * 64 * dimension..].chunks_exact(dimension);
+        for (facts, query) in facts.iter_mut().zip(queries) {
+            *facts = QueryFacts::of(query);
+        }
+    });
+    facts
 }
 
 impl QueryFacts {
@@ -128,20 +145,20 @@ impl<'a> Chunk<'a> {
             }
             let a = Matrix::new(queries, rows, self.dimension);
             let c = MatrixMut::new(&mut scratch.values[..rows * columns], rows, columns);
-            let epilogue = Epilogue {
-                bias: self.bias.as_deref(),
-                ..Epilogue::default()
-            };
             if precise && self.packed.precision() != Precision::F32 {
                 let b = Matrix::new(self.vectors, columns, self.dimension).transposed();
-                gemm(alone(), a, b, c, epilogue);
+                gemm(alone(), a, b, c, Epilogue::default());
             } else {
-                gemm(alone(), a, &self.packed, c, epilogue);
+                gemm(alone(), a, &self.packed, c, Epilogue::default());
             }
             for (index, values) in scratch.values[..rows * columns]
-                .chunks_exact(columns)
+                .chunks_exact_mut(columns)
                 .enumerate()
             {
+                // Here and not in the product's epilogue: tests/bench/REJECTED.md.
+                if let Some(bias) = &self.bias {
+                    kernels::add(values, bias);
+                }
                 take(index, values, &mut scratch.hits);
             }
             cell.set(scratch);
@@ -162,7 +179,7 @@ impl<'a> Chunk<'a> {
         };
         // Factors and products below the smallest normal number may count as zero.
         let tiny = (terms + query.length + self.length) * 1e-37;
-        // The exact kernel sums in 64 lanes and folds these.
+        // The exact kernel sums in 64 lanes, what is left of them in one vector, and folds these.
         let exact = (terms / 64.0 + 12.0) * UNIT;
         if self.bias.is_some() {
             let most = query.length + self.length;

@@ -6,7 +6,7 @@ use std::ops::Range;
 use tensor::cpu::Threads;
 
 use crate::candidates::{Best, Candidates, Rows, View};
-use crate::chunk::{Chunk, Facts, QueryFacts};
+use crate::chunk::{Chunk, Facts, QueryFacts, query_facts};
 
 /// Queries that are multiplied at a time: as many as the product packs at once.
 const MOST_QUERIES: usize = 96;
@@ -73,7 +73,7 @@ pub(crate) fn search(
 /// Queries that go together, with their candidates.
 struct Block<'a> {
     queries: &'a [f32],
-    facts: Vec<QueryFacts>,
+    facts: &'a [QueryFacts],
     candidates: Vec<Candidates>,
     /// So many vectors lie within the error of half precision that it sorts out too few.
     precise: bool,
@@ -86,14 +86,13 @@ fn many(threads: &Threads, source: &impl Source, queries: &[f32], k: usize) -> V
         .div_ceil(4 * threads.count())
         .next_multiple_of(12)
         .clamp(12, MOST_QUERIES);
+    let facts = query_facts(threads, queries, dimension);
     let mut blocks: Vec<Block<'_>> = queries
         .chunks(size * dimension)
-        .map(|queries| Block {
+        .zip(facts.chunks(size))
+        .map(|(queries, facts)| Block {
             queries,
-            facts: queries
-                .chunks_exact(dimension)
-                .map(QueryFacts::of)
-                .collect(),
+            facts,
             candidates: queries
                 .chunks_exact(dimension)
                 .map(|_| Candidates::new(k))

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tensor::cpu::Threads;
 
 use crate::candidates::{Best, Candidates, Rows, View};
-use crate::chunk::{Chunk, Facts, QueryFacts};
+use crate::chunk::{Chunk, Facts, QueryFacts, query_facts};
 use crate::flat::check_search;
 use crate::kernels;
 use crate::kmeans::{KMeans, nearest};
@@ -160,10 +160,7 @@ impl IvfIndex {
             }
         }
         let places = Places::new(&self.lists, dimension, self.metric);
-        let facts: Vec<QueryFacts> = queries
-            .chunks_exact(dimension)
-            .map(QueryFacts::of)
-            .collect();
+        let facts = query_facts(threads, &queries, dimension);
         let search = Search {
             places: &places,
             queries: &queries,

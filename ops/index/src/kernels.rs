@@ -2,61 +2,73 @@
 //!
 //! The score of a pair is computed by one kernel whatever the way that led to the pair, so its bits are always the same.
 
-use tensor::cpu::simd::LANES;
 pub(crate) use tensor::cpu::simd::kernel;
+use tensor::cpu::simd::{Isa, LANES};
 
-/// Vectors of lanes that a score is summed in.
-const ACCUMULATORS: usize = 4;
+/// Adds the products of `x` and `y`, or the squares of their differences, lane by lane.
+#[inline(always)]
+fn accumulate<I: Isa, const SQUARED: bool>(
+    sums: &mut [f32; LANES],
+    x: &[f32; LANES],
+    y: &[f32; LANES],
+) {
+    for lane in 0..LANES {
+        sums[lane] = if SQUARED {
+            let difference = x[lane] - y[lane];
+            I::mul_add(difference, difference, sums[lane])
+        } else {
+            I::mul_add(x[lane], y[lane], sums[lane])
+        };
+    }
+}
+
+/// The inner product, or the square of the distance, summed in four times [`LANES`] lanes.
+#[inline(always)]
+fn score<I: Isa, const SQUARED: bool>(query: &[f32], row: &[f32]) -> f32 {
+    // Arrays of their own: the compiler makes vectors of these, and gathers of an array of arrays.
+    let (mut a, mut b, mut c, mut d) = ([0.0; LANES], [0.0; LANES], [0.0; LANES], [0.0; LANES]);
+    let ((left, left_rest), (right, right_rest)) =
+        (query.as_chunks::<LANES>(), row.as_chunks::<LANES>());
+    let ((fours, rest), (right_fours, right_rest_of_fours)) =
+        (left.as_chunks::<4>(), right.as_chunks::<4>());
+    for (x, y) in fours.iter().zip(right_fours) {
+        accumulate::<I, SQUARED>(&mut a, &x[0], &y[0]);
+        accumulate::<I, SQUARED>(&mut b, &x[1], &y[1]);
+        accumulate::<I, SQUARED>(&mut c, &x[2], &y[2]);
+        accumulate::<I, SQUARED>(&mut d, &x[3], &y[3]);
+    }
+    for (x, y) in rest.iter().zip(right_rest_of_fours) {
+        accumulate::<I, SQUARED>(&mut a, x, y);
+    }
+    let (mut x, mut y) = ([0.0; LANES], [0.0; LANES]);
+    x[..left_rest.len()].copy_from_slice(left_rest);
+    y[..right_rest.len()].copy_from_slice(right_rest);
+    accumulate::<I, SQUARED>(&mut b, &x, &y);
+    for lane in 0..LANES {
+        a[lane] = (a[lane] + b[lane]) + (c[lane] + d[lane]);
+    }
+    let mut width = LANES / 2;
+    while width > 0 {
+        for lane in 0..width {
+            a[lane] += a[lane + width];
+        }
+        width /= 2;
+    }
+    a[0]
+}
 
 kernel! {
     /// The inner products of `query` with some rows of `rows`, or with `squared` the negated squares of their distances.
     pub(crate) fn scores<I>(query: &[f32], rows: &[f32], places: &[u32], squared: bool, scores: &mut [f32]) {
         let dimension = query.len();
-        for (place, score) in places.iter().zip(scores) {
+        for (place, to) in places.iter().zip(scores) {
             let begin = *place as usize * dimension;
             let row = &rows[begin..begin + dimension];
-            let mut sums = [[0.0_f32; LANES]; ACCUMULATORS];
-            let mut left = query.chunks_exact(LANES * ACCUMULATORS);
-            let mut right = row.chunks_exact(LANES * ACCUMULATORS);
-            if squared {
-                for (x, y) in left.by_ref().zip(right.by_ref()) {
-                    for (part, sums) in sums.iter_mut().enumerate() {
-                        for (lane, sum) in sums.iter_mut().enumerate() {
-                            let difference = x[part * LANES + lane] - y[part * LANES + lane];
-                            *sum = I::mul_add(difference, difference, *sum);
-                        }
-                    }
-                }
+            *to = if squared {
+                -score::<I, true>(query, row)
             } else {
-                for (x, y) in left.by_ref().zip(right.by_ref()) {
-                    for (part, sums) in sums.iter_mut().enumerate() {
-                        for (lane, sum) in sums.iter_mut().enumerate() {
-                            *sum = I::mul_add(x[part * LANES + lane], y[part * LANES + lane], *sum);
-                        }
-                    }
-                }
-            }
-            let (left, right) = (left.remainder(), right.remainder());
-            for (lane, (x, y)) in left.iter().zip(right).enumerate() {
-                let sum = &mut sums[lane / LANES][lane % LANES];
-                *sum = if squared {
-                    I::mul_add(x - y, x - y, *sum)
-                } else {
-                    I::mul_add(*x, *y, *sum)
-                };
-            }
-            let mut total = [0.0_f32; LANES];
-            for (lane, total) in total.iter_mut().enumerate() {
-                *total = (sums[0][lane] + sums[1][lane]) + (sums[2][lane] + sums[3][lane]);
-            }
-            let mut width = LANES / 2;
-            while width > 0 {
-                for lane in 0..width {
-                    total[lane] += total[lane + width];
-                }
-                width /= 2;
-            }
-            *score = if squared { -total[0] } else { total[0] };
+                score::<I, false>(query, row)
+            };
         }
     }
 }
@@ -78,6 +90,15 @@ kernel! {
                     }
                 }
             }
+        }
+    }
+}
+
+kernel! {
+    /// Adds `y` to `x`.
+    pub(crate) fn add<I>(x: &mut [f32], y: &[f32]) {
+        for (x, y) in x.iter_mut().zip(y) {
+            *x += *y;
         }
     }
 }
