@@ -1,5 +1,5 @@
-//! Times sentence embeddings of real texts: `texts_bench MODEL_FOLDER TOKENS THREADS OUTPUT`. A line of the file of tokens is a
-//! text, its token ids with spaces between. Texts are packed in the order of their lengths, about 4,096 tokens at a time.
+//! Times sentence embeddings of real texts: `texts_bench MODEL_FOLDER TOKENS THREADS OUTPUT [BATCH]`. A line of the file of tokens is a
+//! text, its token ids with spaces between. Texts are packed in the order of their lengths, about BATCH tokens (4,096) at a time.
 //! Prints the seconds that all texts take, and writes their vectors, f32 in the order of the file. `tests/bench/bert_texts.py`
 //! runs it in turn with PyTorch.
 
@@ -11,13 +11,12 @@ use nn::bert::{Pretrained, SentenceEncoder};
 use nn::{Forward, Packed};
 use tensor::{Device, RandomKey, no_grad};
 
-const TOKENS_AT_ONCE: usize = 4096;
-
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [folder, tokens, threads, output] = &arguments[..] else {
-        return Err("takes MODEL_FOLDER TOKENS THREADS OUTPUT".into());
+    let [folder, tokens, threads, output, rest @ ..] = &arguments[..] else {
+        return Err("takes MODEL_FOLDER TOKENS THREADS OUTPUT [BATCH]".into());
     };
+    let at_once = rest.first().map_or(Ok(4096), |batch| batch.parse())?;
     let device = Device::cpu_with_threads(threads.parse()?);
     let (model, _) = SentenceEncoder::from_folder(folder, RandomKey::new(0), &device)?;
     let texts: Vec<Vec<u32>> = fs::read_to_string(tokens)?
@@ -25,9 +24,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         .map(|line| line.split(' ').map(str::parse).collect())
         .collect::<Result<_, _>>()?;
     let warm = texts.len().min(64);
-    no_grad(|| embed(&model, &texts[..warm], &device))?;
+    no_grad(|| embed(&model, &texts[..warm], at_once, &device))?;
     let began = Instant::now();
-    let vectors = no_grad(|| embed(&model, &texts, &device))?;
+    let vectors = no_grad(|| embed(&model, &texts, at_once, &device))?;
     println!("{}", began.elapsed().as_secs_f64());
     let bytes = vectors.iter().flatten().flat_map(|x| x.to_le_bytes());
     Ok(fs::write(output, bytes.collect::<Vec<u8>>())?)
@@ -36,6 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn embed(
     model: &SentenceEncoder,
     texts: &[Vec<u32>],
+    at_once: usize,
     device: &Device,
 ) -> Result<Vec<Vec<f32>>, Box<dyn Error>> {
     let mut order: Vec<usize> = (0..texts.len()).collect();
@@ -46,7 +46,7 @@ fn embed(
         let mut tokens = 0;
         let more = |&&text: &&usize| {
             tokens += texts[text].len();
-            tokens <= TOKENS_AT_ONCE
+            tokens <= at_once
         };
         let count = rest.iter().take_while(more).count().max(1);
         let (batch, others) = rest.split_at(count);
