@@ -37,6 +37,19 @@ pub struct Contextual {
     pub temperature: f64,
 }
 
+/// What can be changed.
+#[derive(Clone, Copy, Debug)]
+pub struct Changeable<'a> {
+    /// The texts.
+    pub texts: &'a [Text],
+    /// The places of whole words of each text.
+    pub open: &'a [Vec<usize>],
+    /// Which tokens of the vocabulary may be put in.
+    pub is_word: &'a [bool],
+    /// The vocabulary.
+    pub vocabulary: &'a Vocabulary,
+}
+
 /// A change of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Change {
@@ -46,22 +59,20 @@ pub struct Change {
     pub word: u32,
 }
 
-/// The changes of each text, in the order of its tokens. `open` are the places of whole words of each text, `is_word` says which
-/// tokens of the vocabulary may be put in. A text without open places stays as it is. All changes of a text are found in one pass, in
-/// which the model sees none of the words that are replaced.
+/// The changes of each text, in the order of its tokens. A text without open places stays as it is. All changes of a text are found in
+/// one pass, in which the model sees none of the words that are replaced. `stop` is told how many texts are done, and ends the work by
+/// saying true.
 ///
 /// # Errors
-/// [`MethodError::Input`] for texts and options that do not fit; those of the model.
+/// [`MethodError::Input`] for texts and options that do not fit; [`MethodError::Interrupted`]; those of the model.
 pub fn contextual<N: MaskedNetwork>(
     network: &N,
-    vocabulary: &Vocabulary,
-    texts: &[Text],
-    open: &[Vec<usize>],
-    is_word: &[bool],
+    source: &Changeable<'_>,
     options: &Contextual,
     key: RandomKey,
     stop: &dyn Fn(usize) -> bool,
 ) -> Result<Vec<Vec<Change>>> {
+    let (texts, open) = (source.texts, source.open);
     let refuse = |reason: &str| Err(MethodError::input(METHOD, reason));
     if !(options.share > 0.0 && options.share <= 1.0) {
         return refuse("the share of words must be above 0 and at most 1");
@@ -69,7 +80,7 @@ pub fn contextual<N: MaskedNetwork>(
     if options.top_k == 0 || options.temperature.is_nan() || options.temperature <= 0.0 {
         return refuse("top_k must be 1 or more, and temperature above 0");
     }
-    if open.len() != texts.len() || is_word.len() > network.vocab_size() {
+    if open.len() != texts.len() || source.is_word.len() > network.vocab_size() {
         return refuse(
             "there must be a list of places for each text, and a mark for each token at most",
         );
@@ -91,11 +102,7 @@ pub fn contextual<N: MaskedNetwork>(
             });
         }
         done += batch.len();
-        let found = no_grad(|| {
-            substitutes(
-                network, vocabulary, texts, &batch, &chosen, is_word, options, key,
-            )
-        })?;
+        let found = no_grad(|| substitutes(network, source, &batch, &chosen, options, key))?;
         for (row, found) in batch.into_iter().zip(found) {
             changes[row] = found;
         }
@@ -120,20 +127,20 @@ fn choose(open: &[usize], share: f64, key: RandomKey) -> Vec<usize> {
     chosen
 }
 
-#[expect(
-    clippy::too_many_arguments,
-    reason = "what one batch needs of its caller"
-)]
 fn substitutes<N: MaskedNetwork>(
     network: &N,
-    vocabulary: &Vocabulary,
-    texts: &[Text],
+    source: &Changeable<'_>,
     batch: &[usize],
     chosen: &[Vec<usize>],
-    is_word: &[bool],
     options: &Contextual,
     key: RandomKey,
 ) -> Result<Vec<Vec<Change>>> {
+    let Changeable {
+        texts,
+        is_word,
+        vocabulary,
+        ..
+    } = *source;
     let limit = network.max_tokens();
     let mut inputs: Vec<Vec<u32>> = Vec::with_capacity(batch.len());
     let mut places: Vec<u32> = Vec::new();

@@ -32,7 +32,7 @@ pub mod uda;
 pub mod ust;
 
 pub use classifier::{Classifier, Decision, LABELS_FILE, with_labels};
-pub use contextual::{Change, Contextual, Edit, contextual};
+pub use contextual::{Change, Changeable, Contextual, Edit, contextual};
 pub use data::{Labelled, Problem, Targets, Text, Vocabulary};
 pub use embed::embed;
 pub use error::{MethodError, Result};

@@ -1,6 +1,6 @@
 //! `method = "contextual"`.
 
-use methods::{Contextual as Options, Edit, Text, contextual};
+use methods::{Changeable, Contextual as Options, Edit, Text, contextual};
 use nn::bert::Pretrained;
 use nn::{EncoderConfig, MaskedLm, ModelConfig};
 use schemars::JsonSchema;
@@ -111,9 +111,9 @@ impl Step for Contextual {
     }
 
     fn run(&self, context: &Context<'_>) -> Result<(), StepError> {
-        let source = context.path("model")?;
-        let config = EncoderConfig::from_file(source.join("config.json"))?;
-        let tokens = Tokens::open(source, None)?.within(config.max_tokens());
+        let folder = context.path("model")?;
+        let config = EncoderConfig::from_file(folder.join("config.json"))?;
+        let tokens = Tokens::open(folder, None)?.within(config.max_tokens());
         let table = context.table("table")?;
         let column = table.text_column(&self.text)?;
         let texts = texts(&column);
@@ -139,7 +139,7 @@ impl Step for Contextual {
             .collect();
         let device = context.open_device()?;
         let key = RandomKey::new(context.seed);
-        let (network, _) = MaskedLm::from_folder(source, key, &device)?;
+        let (network, _) = MaskedLm::from_folder(folder, key, &device)?;
         let options = Options {
             edit: match self.edit {
                 EditKind::Substitute => Edit::Substitute,
@@ -149,6 +149,12 @@ impl Step for Contextual {
             top_k: self.top_k,
             temperature: self.temperature,
         };
+        let source = Changeable {
+            texts: &inputs,
+            open: &open,
+            is_word: &is_word,
+            vocabulary: &vocabulary,
+        };
         let all = (self.copies * texts.len()) as u64;
         let mut versions = Vec::with_capacity(self.copies);
         for copy in 0..self.copies {
@@ -157,16 +163,7 @@ impl Step for Contextual {
                 context.progress.update(done, all, "texts");
                 context.is_cancelled()
             };
-            let changes = contextual(
-                &network,
-                &vocabulary,
-                &inputs,
-                &open,
-                &is_word,
-                &options,
-                key.fold(copy as u64),
-                &stop,
-            )?;
+            let changes = contextual(&network, &source, &options, key.fold(copy as u64), &stop)?;
             let mut made = Vec::with_capacity(texts.len());
             for ((text, encoding), changes) in texts.iter().zip(&encodings).zip(changes) {
                 let changes = changes.into_iter().map(|change| {
