@@ -23,6 +23,7 @@ pub mod ordered;
 pub mod port;
 mod predict;
 mod rows;
+mod scored;
 mod select;
 mod slices;
 mod split;
@@ -35,6 +36,7 @@ mod train;
 mod transformer;
 mod vectorize;
 mod words;
+mod zero_shot;
 
 use std::path::{Path, PathBuf};
 
@@ -47,7 +49,8 @@ pub use port::{Arity, InputPort, OutputPort, PortType};
 
 /// Every kind that a pipeline can name.
 pub fn kinds() -> &'static [Kind] {
-    static KINDS: [Kind; 28] = [
+    static KINDS: [Kind; 30] = [
+        Kind::of::<augment::back_translation::BackTranslation>(),
         Kind::of::<augment::contextual::Contextual>(),
         Kind::of::<augment::eda::Eda>(),
         Kind::of::<command::Command>(),
@@ -76,6 +79,7 @@ pub fn kinds() -> &'static [Kind] {
         Kind::of::<train::Train<train::Tuned<train::uda::Uda>>>(),
         Kind::of::<train::Train<train::Tuned<train::ust::Ust>>>(),
         Kind::of::<vectorize::Vectorize>(),
+        Kind::of::<zero_shot::ZeroShot>(),
     ];
     &KINDS
 }
