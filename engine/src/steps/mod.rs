@@ -12,6 +12,7 @@ mod dedupe;
 mod embed;
 pub mod error;
 mod evaluate;
+mod fill_mask;
 mod joined;
 pub mod kind;
 mod linear_model;
@@ -49,7 +50,7 @@ pub use port::{Arity, InputPort, OutputPort, PortType};
 
 /// Every kind that a pipeline can name.
 pub fn kinds() -> &'static [Kind] {
-    static KINDS: [Kind; 30] = [
+    static KINDS: [Kind; 31] = [
         Kind::of::<augment::back_translation::BackTranslation>(),
         Kind::of::<augment::contextual::Contextual>(),
         Kind::of::<augment::eda::Eda>(),
@@ -59,6 +60,7 @@ pub fn kinds() -> &'static [Kind] {
         Kind::of::<dedupe::Near>(),
         Kind::of::<embed::Embed>(),
         Kind::of::<evaluate::Evaluate>(),
+        Kind::of::<fill_mask::FillMask>(),
         Kind::of::<load::Load>(),
         Kind::of::<map_labels::MapLabels>(),
         Kind::of::<model::Model>(),
