@@ -12,6 +12,7 @@ mod dedupe;
 mod embed;
 pub mod error;
 mod evaluate;
+mod fill_mask;
 mod joined;
 pub mod kind;
 mod linear_model;
@@ -24,6 +25,7 @@ pub mod ordered;
 pub mod port;
 mod predict;
 mod rows;
+mod scored;
 mod select;
 mod slices;
 mod split;
@@ -36,6 +38,7 @@ mod train;
 mod transformer;
 mod vectorize;
 mod words;
+mod zero_shot;
 
 use std::path::{Path, PathBuf};
 
@@ -48,7 +51,7 @@ pub use port::{Arity, InputPort, OutputPort, PortType};
 
 /// Every kind that a pipeline can name.
 pub fn kinds() -> &'static [Kind] {
-    static KINDS: [Kind; 29] = [
+    static KINDS: [Kind; 31] = [
         Kind::of::<augment::contextual::Contextual>(),
         Kind::of::<augment::eda::Eda>(),
         Kind::of::<command::Command>(),
@@ -57,6 +60,7 @@ pub fn kinds() -> &'static [Kind] {
         Kind::of::<dedupe::Near>(),
         Kind::of::<embed::Embed>(),
         Kind::of::<evaluate::Evaluate>(),
+        Kind::of::<fill_mask::FillMask>(),
         Kind::of::<load::Load>(),
         Kind::of::<map_labels::MapLabels>(),
         Kind::of::<model::Model>(),
@@ -78,6 +82,7 @@ pub fn kinds() -> &'static [Kind] {
         Kind::of::<train::Train<train::Tuned<train::uda::Uda>>>(),
         Kind::of::<train::Train<train::Tuned<train::ust::Ust>>>(),
         Kind::of::<vectorize::Vectorize>(),
+        Kind::of::<zero_shot::ZeroShot>(),
     ];
     &KINDS
 }

@@ -84,6 +84,19 @@ impl Trial {
         self
     }
 
+    /// The same with a folder at an input port, which goes away with the trial.
+    pub fn kept(mut self, port: &str, folder: TempDir) -> Trial {
+        let trial_folder = self.folder.path().join(format!("kept-{port}"));
+        std::fs::rename(folder.path(), &trial_folder).unwrap();
+        self.inputs.push(Input {
+            port: port.to_owned(),
+            coordinates: Coordinates::default(),
+            path: trial_folder,
+        });
+        self.schemas.push((port.to_owned(), None));
+        self
+    }
+
     /// The same with a seed.
     pub fn seed(self, seed: u64) -> Trial {
         Trial { seed, ..self }
@@ -226,6 +239,75 @@ pub fn labelled(rows: &[(&str, &str)]) -> Table {
         ),
     ])
     .unwrap()
+}
+
+fn fixtures() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures")
+}
+
+/// What `transformers` says of the small models of the fixtures, which tests/peers/models.py makes.
+pub fn expected_of_models(name: &str) -> Json {
+    let text = std::fs::read_to_string(fixtures().join("models/expected.json")).unwrap();
+    let mut all: Json = serde_json::from_str(&text).unwrap();
+    all[name].take()
+}
+
+/// A small model of the fixtures with the tokenizer that its peer was asked with: token 17 is the word `w17`, and some are special,
+/// besides those that are `named` so.
+pub fn word_model(name: &str, named: &[(usize, &str)]) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    for file in ["config.json", "model.safetensors"] {
+        let from = fixtures().join("models").join(name).join(file);
+        std::fs::copy(from, folder.path().join(file)).unwrap();
+    }
+    let mut words: Vec<String> = (0..53).map(|token| format!("w{token}")).collect();
+    let usual = [
+        (0, "<s>"),
+        (1, "<pad>"),
+        (2, "</s>"),
+        (3, "<unk>"),
+        (4, "<mask>"),
+    ];
+    let mut special: Vec<usize> = usual.iter().chain(named).map(|(token, _)| *token).collect();
+    special.sort_unstable();
+    special.dedup();
+    for &(token, word) in usual.iter().chain(named) {
+        words[token] = word.to_owned();
+    }
+    let vocabulary: serde_json::Map<String, Json> =
+        words.iter().cloned().zip((0..).map(Json::from)).collect();
+    let added: Vec<Json> = special
+        .iter()
+        .map(|&token| {
+            serde_json::json!({
+                "id": token, "content": words[token], "single_word": false, "lstrip": false, "rstrip": false,
+                "normalized": false, "special": true,
+            })
+        })
+        .collect();
+    let [start, first, end, second] = [
+        serde_json::json!({ "SpecialToken": { "id": words[0], "type_id": 0 } }),
+        serde_json::json!({ "Sequence": { "id": "A", "type_id": 0 } }),
+        serde_json::json!({ "SpecialToken": { "id": "</s>", "type_id": 0 } }),
+        serde_json::json!({ "Sequence": { "id": "B", "type_id": 0 } }),
+    ];
+    let tokenizer = serde_json::json!({
+        "version": "1.0", "truncation": null, "padding": null, "added_tokens": added, "normalizer": null,
+        "pre_tokenizer": { "type": "WhitespaceSplit" },
+        "post_processor": {
+            "type": "TemplateProcessing",
+            "single": [start, first, end],
+            "pair": [start, first, end, second, end],
+            "special_tokens": {
+                (words[0].as_str()): { "id": words[0], "ids": [0], "tokens": [words[0]] },
+                "</s>": { "id": "</s>", "ids": [2], "tokens": ["</s>"] },
+            },
+        },
+        "decoder": null,
+        "model": { "type": "WordLevel", "vocab": vocabulary, "unk_token": "<unk>" },
+    });
+    std::fs::write(folder.path().join("tokenizer.json"), tokenizer.to_string()).unwrap();
+    folder
 }
 
 struct Nobody;

@@ -43,7 +43,7 @@ pub use mlm::{Masking, Mlm, mlm};
 pub use network::{LabelNetwork, MaskedNetwork, Network, SentenceNetwork};
 pub use observer::{Evaluation, Observer, StepReport};
 pub use options::Optimisation;
-pub use predict::BATCH_TOKENS;
+pub use predict::{BATCH_TOKENS, batches_of_lengths};
 pub use prompt::{Prompt, PromptClassifier, Prompting, prompt};
 pub use rounds::{Rounds, Start};
 pub use self_training::{SelfTraining, self_training};

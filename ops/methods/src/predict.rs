@@ -11,20 +11,27 @@ pub const BATCH_TOKENS: usize = 4096;
 /// Places of texts in batches of [`BATCH_TOKENS`] tokens at most, the longest texts first, so that memory runs out at once if at
 /// all.
 pub(crate) fn batches_by_length(texts: &[Text]) -> Vec<Vec<usize>> {
-    let mut order: Vec<usize> = (0..texts.len()).collect();
-    order.sort_by_key(|&place| std::cmp::Reverse(texts[place].len()));
+    let lengths: Vec<usize> = texts.iter().map(Text::len).collect();
+    batches_of_lengths(&lengths, BATCH_TOKENS)
+}
+
+/// Places of texts that have so many tokens each, in batches of `tokens` at most but for a single text that is longer. The longest
+/// texts come first, so that memory runs out at once if at all.
+pub fn batches_of_lengths(lengths: &[usize], tokens: usize) -> Vec<Vec<usize>> {
+    let mut order: Vec<usize> = (0..lengths.len()).collect();
+    order.sort_by_key(|&place| std::cmp::Reverse(lengths[place]));
     let mut batches: Vec<Vec<usize>> = Vec::new();
-    let mut tokens = 0;
+    let mut filled = 0;
     for place in order {
-        let length = texts[place].len();
+        let length = lengths[place];
         match batches.last_mut() {
-            Some(batch) if tokens + length <= BATCH_TOKENS => batch.push(place),
+            Some(batch) if filled + length <= tokens => batch.push(place),
             _ => {
                 batches.push(vec![place]);
-                tokens = 0;
+                filled = 0;
             }
         }
-        tokens += length;
+        filled += length;
     }
     batches
 }

@@ -2,8 +2,10 @@
 //!
 //! - `eda`: `method = "eda"`
 //! - `contextual`: `method = "contextual"`
-//! - `made`: the table that both write
+//! - `back_translation`: `method = "back_translation"`
+//! - `made`: the table that all write
 
+pub mod back_translation;
 pub mod contextual;
 pub mod eda;
 mod made;

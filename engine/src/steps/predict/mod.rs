@@ -10,14 +10,12 @@ mod transformer;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use table::columns;
 use text::{LabelSets, Scores, Task};
 
 use super::transformer::folder::{ModelKind, kind_of};
-use super::words::{number, rows};
 use super::{
     Check, ColumnType, Context, InputPort, OutputPort, PortType, Resources, Step, StepError,
-    StepKind,
+    StepKind, scored,
 };
 
 /// Predicts the labels of texts.
@@ -78,13 +76,7 @@ impl Step for Predict {
 
     fn check(&self, check: &mut Check) {
         check.require("text", "table", &self.text, ColumnType::Text);
-        if self.threshold.is_some() && self.top_k.is_some() {
-            check.problem(
-                "top_k",
-                "`threshold` and `top_k` decide the same thing",
-                Some("leave one of them out".to_owned()),
-            );
-        }
+        scored::check(check, self.threshold, self.top_k);
     }
 
     fn resources(&self) -> Resources {
@@ -101,21 +93,7 @@ impl Step for Predict {
         };
         context.check()?;
         let predicted = self.decide(&scored)?;
-        let names = (0..predicted.rows()).map(|row| predicted.names(row));
-        let mut predictions = table.with_column("predicted", columns::string_lists(names))?;
-        for (label, name) in scored.labels.iter().enumerate() {
-            let rows = 0..scored.probabilities.rows();
-            let values = rows.map(|row| scored.probabilities.row(row)[label]);
-            predictions =
-                predictions.with_column(&format!("score.{name}"), columns::floats(values))?;
-        }
-        context.write_table("predictions", &predictions)?;
-        context.note(format!(
-            "{} labels for {}",
-            number(predicted.assigned()),
-            rows(predicted.rows())
-        ));
-        Ok(())
+        scored::write(context, table, &scored.probabilities, &predicted)
     }
 }
 

@@ -3,9 +3,11 @@
 use std::fs;
 use std::path::Path;
 
+use nn::LoadReport;
 use serde_json::{Map, Value as Json, json};
 
 use super::super::StepError;
+use super::super::words::first;
 
 /// What a model's folder says it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +38,21 @@ pub fn kind_of(folder: &Path) -> Result<ModelKind, StepError> {
         ))
         .help("feed this port from `train` or `model`")),
     }
+}
+
+/// Fails for a folder that lacks a part of what it is used for, which would be random: `part` is its name, `advice` which model to take.
+pub fn require_trained(report: &LoadReport, part: &str, advice: &str) -> Result<(), StepError> {
+    let missing = report.missing.iter();
+    let lacking = missing.chain(report.mismatched.iter().map(|tensor| &tensor.name));
+    let names: Vec<String> = lacking.map(|name| format!("`{name}`")).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    Err(StepError::new(format!(
+        "the model has no {part} that was trained: its folder lacks {}",
+        first(names, 3)
+    ))
+    .help(advice))
 }
 
 /// The files of a tokenizer, which go with the model that was trained with it.
