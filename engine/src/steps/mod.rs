@@ -51,7 +51,8 @@ pub use port::{Arity, InputPort, OutputPort, PortType};
 
 /// Every kind that a pipeline can name.
 pub fn kinds() -> &'static [Kind] {
-    static KINDS: [Kind; 31] = [
+    static KINDS: [Kind; 32] = [
+        Kind::of::<augment::back_translation::BackTranslation>(),
         Kind::of::<augment::contextual::Contextual>(),
         Kind::of::<augment::eda::Eda>(),
         Kind::of::<command::Command>(),
