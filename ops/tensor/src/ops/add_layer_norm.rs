@@ -4,6 +4,7 @@ use smallvec::smallvec;
 
 use super::dropout::Dropout;
 use super::layer_norm::LayerNormGradient;
+use crate::Device;
 use crate::autograd::{self, Pass};
 use crate::cpu::Cpu;
 use crate::cpu::rows::{self, Normalised};
@@ -137,6 +138,14 @@ impl Tensor {
         bias: &Self,
         epsilon: f32,
     ) -> Result<Self> {
+        if self.is_past_a_binding() {
+            // The three ops go in pieces, and each knows which elements a piece drops.
+            let dropped = match dropout {
+                Some((p, key)) => self.dropout(p, key)?,
+                None => self.clone(),
+            };
+            return dropped.add(residual)?.layer_norm(weight, bias, epsilon);
+        }
         let dropout = match dropout {
             Some((p, key)) => Dropout::new("add_layer_norm", p, key)?,
             None => None,
@@ -148,6 +157,18 @@ impl Tensor {
             keeps_sum: autograd::is_recording() && inputs.iter().any(|input| input.is_tracked()),
         };
         Ok(apply(op, &inputs)?.swap_remove(0))
+    }
+}
+
+impl Tensor {
+    /// Whether an adapter's kernels cannot see all of it at once.
+    fn is_past_a_binding(&self) -> bool {
+        let Device::Gpu(gpu) = self.device() else {
+            return false;
+        };
+        let limits = gpu.limits();
+        let bytes = (self.elements() * DType::F32.size() + limits.binding_alignment) as u64;
+        bytes > limits.max_binding_bytes
     }
 }
 
