@@ -4,12 +4,9 @@ use methods::{FineTune as Options, fine_tune};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::super::joined::Joined;
 use super::super::transformer::tuning::Tuning;
-use super::super::{Check, Context, InputPort, OutputPort, Resources, StepError};
-use super::Method;
-use super::examples::Examples;
-use super::labelled::{self, Setup};
+use super::super::{Context, StepError};
+use super::labelled::{OnLabelled, Setup};
 
 /// Fine-tunes a transformer with a head for the labels (Devlin et al. 2019, section 4.1), as the Hugging Face Trainer does: a
 /// probability for each label, or one softmax over the classes.
@@ -20,35 +17,19 @@ use super::labelled::{self, Setup};
 #[serde(deny_unknown_fields)]
 pub struct FineTune {}
 
-impl Method for Joined<Tuning, FineTune> {
+impl OnLabelled for FineTune {
     const NAME: &'static str = "fine_tune";
     const VERSION: u32 = 1;
 
-    fn inputs(&self) -> Vec<InputPort> {
-        labelled::inputs()
-    }
-
-    fn outputs(&self) -> Vec<OutputPort> {
-        labelled::outputs()
-    }
-
-    fn check(&self, check: &mut Check) {
-        self.shared.check(check);
-    }
-
-    fn seeded(&self) -> bool {
-        true
-    }
-
-    fn resources(&self) -> Resources {
-        Resources::of_tensors()
-    }
-
-    fn train(&self, examples: &Examples, context: &Context<'_>) -> Result<(), StepError> {
-        let setup = Setup::read(Self::NAME, examples, &self.shared, context)?;
+    fn train(
+        &self,
+        setup: &Setup,
+        tuning: &Tuning,
+        context: &Context<'_>,
+    ) -> Result<(), StepError> {
         let options = Options {
-            optimisation: self.shared.optimisation(),
-            selection: self.shared.selection(),
+            optimisation: tuning.optimisation(),
+            selection: tuning.selection(),
             ..Options::default()
         };
         let network = setup.network(context)?;

@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use methods::{Labelled, MethodError, Outcome, Problem, Session, Targets, Text, with_labels};
 use nn::bert::Pretrained;
 use nn::{EncoderConfig, ModelConfig, SequenceClassifier};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tensor::{Device, RandomKey};
 use text::{LabelSets, Task};
 
@@ -15,25 +18,69 @@ use super::super::transformer::recorder::{self, Recorder};
 use super::super::transformer::tokens::Tokens;
 use super::super::transformer::tuning::Tuning;
 use super::super::words::{number, rows};
-use super::super::{Context, InputPort, OutputPort, PortType, StepError};
+use super::super::{Check, Context, InputPort, OutputPort, PortType, Resources, StepError};
 use super::examples::Examples;
+use super::{Method, Tuned};
 
 /// Stream of the seed that a new head is drawn from.
 const HEAD: u64 = 0x6865_6164;
 
-/// What feeds such a training beside `train`.
-pub fn inputs() -> Vec<InputPort> {
-    vec![
-        InputPort::one("model", PortType::Model),
-        InputPort::optional("valid", PortType::Table),
-    ]
+/// A method that trains a transformer on labelled rows.
+pub trait OnLabelled: DeserializeOwned + Serialize + JsonSchema + Send + Sync + 'static {
+    /// The value of `method`.
+    const NAME: &'static str;
+    /// Raised whenever the same parameters and inputs give another model than before.
+    const VERSION: u32;
+
+    /// What feeds it beside the ports `train`, `model` and `valid`.
+    fn more_inputs(&self) -> Vec<InputPort> {
+        Vec::new()
+    }
+
+    /// Checks its own parameters and inputs.
+    fn check(&self, _check: &mut Check) {}
+
+    /// Trains and writes all outputs.
+    fn train(&self, setup: &Setup, tuning: &Tuning, context: &Context<'_>)
+    -> Result<(), StepError>;
 }
 
-/// What it writes.
-pub fn outputs() -> Vec<OutputPort> {
-    let mut outputs = vec![OutputPort::new("model", PortType::Model)];
-    outputs.extend(recorder::outputs());
-    outputs
+impl<M: OnLabelled> Method for Tuned<M> {
+    const NAME: &'static str = M::NAME;
+    const VERSION: u32 = M::VERSION;
+
+    fn inputs(&self) -> Vec<InputPort> {
+        let mut inputs = vec![
+            InputPort::one("model", PortType::Model),
+            InputPort::optional("valid", PortType::Table),
+        ];
+        inputs.extend(self.own.more_inputs());
+        inputs
+    }
+
+    fn outputs(&self) -> Vec<OutputPort> {
+        let mut outputs = vec![OutputPort::new("model", PortType::Model)];
+        outputs.extend(recorder::outputs());
+        outputs
+    }
+
+    fn check(&self, check: &mut Check) {
+        self.shared.check(check);
+        self.own.check(check);
+    }
+
+    fn seeded(&self) -> bool {
+        true
+    }
+
+    fn resources(&self) -> Resources {
+        Resources::of_tensors()
+    }
+
+    fn train(&self, examples: &Examples, context: &Context<'_>) -> Result<(), StepError> {
+        let setup = Setup::read(M::NAME, examples, &self.shared, context)?;
+        self.own.train(&setup, &self.shared, context)
+    }
 }
 
 /// Everything that such a training begins with.
@@ -48,6 +95,8 @@ pub struct Setup {
     pub config: EncoderConfig,
     /// Where it is computed.
     pub device: Device,
+    /// The column of texts.
+    text: String,
     training: (Vec<Text>, Targets),
     validation: Option<(Vec<Text>, Targets)>,
 }
@@ -105,9 +154,15 @@ impl Setup {
             source,
             tokens,
             labels,
+            text: examples.text().to_owned(),
             training: labelled,
             validation,
         })
+    }
+
+    /// The texts of another port.
+    pub fn rows(&self, context: &Context<'_>, port: &str) -> Result<Vec<Text>, StepError> {
+        self.tokens.of_port(context, port, &self.text)
     }
 
     /// The rows to learn from.

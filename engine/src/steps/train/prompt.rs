@@ -9,10 +9,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use text::tokens::{Options as Lengths, Tokenizer};
 
-use super::super::{Check, Context, InputPort, OutputPort, Resources, StepError};
-use super::examples::Examples;
-use super::labelled::{self, Setup};
-use super::{Method, Tuned};
+use super::super::transformer::tuning::Tuning;
+use super::super::{Check, Context, StepError};
+use super::labelled::{OnLabelled, Setup};
 
 /// Prompts a masked language model (Schick and Schütze 2021): it fills the gap of a sentence about the text with a label's word, and is
 /// trained to, by ADAPET's loss (Tam et al. 2021) or by PET's.
@@ -57,22 +56,13 @@ fn share() -> f64 {
     0.105
 }
 
-impl Method for Tuned<Prompt> {
+impl OnLabelled for Prompt {
     const NAME: &'static str = "prompt";
     const VERSION: u32 = 1;
 
-    fn inputs(&self) -> Vec<InputPort> {
-        labelled::inputs()
-    }
-
-    fn outputs(&self) -> Vec<OutputPort> {
-        labelled::outputs()
-    }
-
     fn check(&self, check: &mut Check) {
-        self.shared.check(check);
         for part in ["{text}", "{mask}"] {
-            if self.own.pattern.matches(part).count() != 1 {
+            if self.pattern.matches(part).count() != 1 {
                 check.problem(
                     "pattern",
                     format!("the pattern must have {part} once"),
@@ -82,37 +72,33 @@ impl Method for Tuned<Prompt> {
         }
     }
 
-    fn seeded(&self) -> bool {
-        true
-    }
-
-    fn resources(&self) -> Resources {
-        Resources::of_tensors()
-    }
-
-    fn train(&self, examples: &Examples, context: &Context<'_>) -> Result<(), StepError> {
-        let setup = Setup::read(Self::NAME, examples, &self.shared, context)?;
+    fn train(
+        &self,
+        setup: &Setup,
+        tuning: &Tuning,
+        context: &Context<'_>,
+    ) -> Result<(), StepError> {
         let tokenizer = setup.tokens.tokenizer();
         let limit = setup.config.max_tokens();
         let filled = Filled {
             pattern: Pattern {
-                pieces: self.own.pieces(tokenizer, context)?,
+                pieces: self.pieces(tokenizer, context)?,
                 max_tokens: setup.tokens.max_length().unwrap_or(limit),
             },
-            verbalizers: self.own.words(&setup.labels, tokenizer, context)?,
+            verbalizers: self.words(&setup.labels, tokenizer, context)?,
         };
         let options = Prompting {
-            optimisation: self.shared.optimisation(),
-            selection: self.shared.selection(),
+            optimisation: tuning.optimisation(),
+            selection: tuning.selection(),
             thresholds: match setup.validation() {
                 Some(_) => Thresholds::One,
                 None => Thresholds::Half,
             },
-            objective: match self.own.objective {
+            objective: match self.objective {
                 ObjectiveKind::Decoupled => Objective::Decoupled,
                 ObjectiveKind::AmongLabels => Objective::AmongLabels,
             },
-            conditioned: (self.own.conditioned > 0.0).then_some(self.own.conditioned),
+            conditioned: (self.conditioned > 0.0).then_some(self.conditioned),
         };
         let network: MaskedLm = setup.load(context)?;
         let vocabulary = setup.tokens.vocabulary()?;

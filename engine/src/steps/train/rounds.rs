@@ -5,15 +5,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::super::transformer::tuning::Tuning;
-use super::super::{InputPort, PortType};
-use super::labelled;
-
-/// What feeds such a training beside `train`.
-pub fn inputs() -> Vec<InputPort> {
-    let mut inputs = labelled::inputs();
-    inputs.push(InputPort::one("unlabeled", PortType::Table));
-    inputs
-}
 
 /// From which model a student begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

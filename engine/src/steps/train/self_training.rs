@@ -4,11 +4,10 @@ use methods::{SelfTraining as Options, self_training};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::super::{Check, Context, InputPort, OutputPort, Resources, StepError};
-use super::examples::Examples;
-use super::labelled::{self, Setup};
-use super::rounds::{StudentStart, inputs, rounds};
-use super::{Method, Tuned};
+use super::super::transformer::tuning::Tuning;
+use super::super::{Context, InputPort, PortType, StepError};
+use super::labelled::{OnLabelled, Setup};
+use super::rounds::{StudentStart, rounds};
 
 /// Self-training in its plain form (Yarowsky 1995; Lee 2013): a teacher learns from labelled rows and gives labels to rows without; a
 /// student learns from those of which the teacher is sure, and is the next teacher. `ust` is the form that knows its uncertainty.
@@ -44,44 +43,24 @@ fn sure() -> f32 {
     0.9
 }
 
-impl Method for Tuned<SelfTraining> {
+impl OnLabelled for SelfTraining {
     const NAME: &'static str = "self_training";
     const VERSION: u32 = 1;
 
-    fn inputs(&self) -> Vec<InputPort> {
-        inputs()
+    fn more_inputs(&self) -> Vec<InputPort> {
+        vec![InputPort::one("unlabeled", PortType::Table)]
     }
 
-    fn outputs(&self) -> Vec<OutputPort> {
-        labelled::outputs()
-    }
-
-    fn check(&self, check: &mut Check) {
-        self.shared.check(check);
-    }
-
-    fn seeded(&self) -> bool {
-        true
-    }
-
-    fn resources(&self) -> Resources {
-        Resources::of_tensors()
-    }
-
-    fn train(&self, examples: &Examples, context: &Context<'_>) -> Result<(), StepError> {
-        let setup = Setup::read(Self::NAME, examples, &self.shared, context)?;
-        let unlabelled = setup
-            .tokens
-            .of_port(context, "unlabeled", examples.text())?;
-        let own = &self.own;
+    fn train(
+        &self,
+        setup: &Setup,
+        tuning: &Tuning,
+        context: &Context<'_>,
+    ) -> Result<(), StepError> {
+        let unlabelled = setup.rows(context, "unlabeled")?;
         let options = Options {
-            rounds: rounds(
-                &self.shared,
-                own.rounds,
-                own.student_epochs,
-                own.student_start,
-            ),
-            confidence: own.confidence,
+            rounds: rounds(tuning, self.rounds, self.student_epochs, self.student_start),
+            confidence: self.confidence,
         };
         let network = setup.network(context)?;
         setup.train(

@@ -5,10 +5,9 @@ use nn::SentenceEncoder;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::super::{Check, Context, InputPort, OutputPort, Resources, StepError};
-use super::examples::Examples;
-use super::labelled::{self, Setup};
-use super::{Method, Tuned};
+use super::super::transformer::tuning::Tuning;
+use super::super::{Context, StepError};
+use super::labelled::{OnLabelled, Setup};
 
 /// SetFit (Tunstall et al. 2022): a sentence encoder learns from pairs of labelled rows that those with a label in common are alike;
 /// then logistic regression over its vectors learns the labels. `epochs`, `max_steps` and `batch_size` are about pairs.
@@ -59,45 +58,29 @@ fn one() -> f64 {
     1.0
 }
 
-impl Method for Tuned<SetFit> {
+impl OnLabelled for SetFit {
     const NAME: &'static str = "setfit";
     const VERSION: u32 = 1;
 
-    fn inputs(&self) -> Vec<InputPort> {
-        labelled::inputs()
-    }
-
-    fn outputs(&self) -> Vec<OutputPort> {
-        labelled::outputs()
-    }
-
-    fn check(&self, check: &mut Check) {
-        self.shared.check(check);
-    }
-
-    fn seeded(&self) -> bool {
-        true
-    }
-
-    fn resources(&self) -> Resources {
-        Resources::of_tensors()
-    }
-
-    fn train(&self, examples: &Examples, context: &Context<'_>) -> Result<(), StepError> {
-        let setup = Setup::read(Self::NAME, examples, &self.shared, context)?;
+    fn train(
+        &self,
+        setup: &Setup,
+        tuning: &Tuning,
+        context: &Context<'_>,
+    ) -> Result<(), StepError> {
         let options = Options {
-            optimisation: self.shared.optimisation(),
-            similarity: match self.own.similarity {
+            optimisation: tuning.optimisation(),
+            similarity: match self.similarity {
                 SimilarityKind::Any => Similarity::Any,
                 SimilarityKind::Same => Similarity::Same,
                 SimilarityKind::Jaccard => Similarity::Jaccard,
             },
-            sampling: match self.own.pairs {
+            sampling: match self.pairs {
                 PairsKind::Oversampling => PairSampling::Oversampling,
                 PairsKind::Undersampling => PairSampling::Undersampling,
                 PairsKind::Unique => PairSampling::Unique,
             },
-            inverse_decay: self.own.c,
+            inverse_decay: self.c,
             ..Options::default()
         };
         let network: SentenceEncoder = setup.load(context)?;

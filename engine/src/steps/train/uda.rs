@@ -6,14 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::super::augment::AUGMENTED_FROM;
-use super::super::transformer::tokens::Tokens;
+use super::super::transformer::tuning::Tuning;
 use super::super::words::rows;
-use super::super::{
-    Check, ColumnType, Context, InputPort, OutputPort, PortType, Resources, StepError,
-};
-use super::examples::Examples;
-use super::labelled::{self, Setup};
-use super::{Method, Tuned};
+use super::super::{Check, ColumnType, Context, InputPort, PortType, StepError};
+use super::labelled::{OnLabelled, Setup};
 
 /// Fine-tunes a transformer on labelled rows and on rows without labels (Xie et al. 2019, "Unsupervised data augmentation for
 /// consistency training"): what the model says of a row without labels is to be what it says of an augmented version of it.
@@ -78,54 +74,43 @@ fn sharp() -> f32 {
     0.85
 }
 
-impl Method for Tuned<Uda> {
+impl OnLabelled for Uda {
     const NAME: &'static str = "uda";
     const VERSION: u32 = 1;
 
-    fn inputs(&self) -> Vec<InputPort> {
-        let mut inputs = labelled::inputs();
-        inputs.push(InputPort::one("unlabeled", PortType::Table));
-        inputs.push(InputPort::one("augmented", PortType::Table));
-        inputs
-    }
-
-    fn outputs(&self) -> Vec<OutputPort> {
-        labelled::outputs()
+    fn more_inputs(&self) -> Vec<InputPort> {
+        vec![
+            InputPort::one("unlabeled", PortType::Table),
+            InputPort::one("augmented", PortType::Table),
+        ]
     }
 
     fn check(&self, check: &mut Check) {
-        self.shared.check(check);
         check.require("", "augmented", AUGMENTED_FROM, ColumnType::Number);
     }
 
-    fn seeded(&self) -> bool {
-        true
-    }
-
-    fn resources(&self) -> Resources {
-        Resources::of_tensors()
-    }
-
-    fn train(&self, examples: &Examples, context: &Context<'_>) -> Result<(), StepError> {
-        let setup = Setup::read(Self::NAME, examples, &self.shared, context)?;
-        let texts = setup
-            .tokens
-            .of_port(context, "unlabeled", examples.text())?;
-        let augmented = versions(&setup.tokens, examples.text(), texts.len(), context)?;
+    fn train(
+        &self,
+        setup: &Setup,
+        tuning: &Tuning,
+        context: &Context<'_>,
+    ) -> Result<(), StepError> {
+        let texts = setup.rows(context, "unlabeled")?;
+        let augmented = versions(setup, texts.len(), context)?;
         context.note(format!("{} without labels", rows(texts.len())));
         let options = Options {
-            optimisation: self.shared.optimisation(),
-            selection: self.shared.selection(),
-            unlabelled_ratio: self.own.unlabeled_ratio,
-            weight: self.own.weight,
-            annealing: match self.own.annealing {
+            optimisation: tuning.optimisation(),
+            selection: tuning.selection(),
+            unlabelled_ratio: self.unlabeled_ratio,
+            weight: self.weight,
+            annealing: match self.annealing {
                 AnnealingKind::None => None,
                 AnnealingKind::Log => Some(Annealing::Log),
                 AnnealingKind::Linear => Some(Annealing::Linear),
                 AnnealingKind::Exp => Some(Annealing::Exp),
             },
-            confidence: (self.own.confidence > 0.0).then_some(self.own.confidence),
-            temperature: self.own.temperature,
+            confidence: (self.confidence > 0.0).then_some(self.confidence),
+            temperature: self.temperature,
             ..Options::default()
         };
         let network = setup.network(context)?;
@@ -150,14 +135,13 @@ impl Method for Tuned<Uda> {
 
 /// The augmented versions of each row without labels.
 fn versions(
-    tokens: &Tokens,
-    text: &str,
+    setup: &Setup,
     count: usize,
     context: &Context<'_>,
 ) -> Result<Vec<Vec<Text>>, StepError> {
     let table = context.columns("augmented", &[AUGMENTED_FROM])?;
     let from = table.int_column(AUGMENTED_FROM)?;
-    let texts = tokens.of_port(context, "augmented", text)?;
+    let texts = setup.rows(context, "augmented")?;
     let mut versions: Vec<Vec<Text>> = vec![Vec::new(); count];
     for (row, text) in from.values().iter().zip(texts) {
         let place = usize::try_from(*row)

@@ -4,11 +4,10 @@ use methods::ust::{Sampling, Ust as Options, ust};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::super::{Check, Context, InputPort, OutputPort, Resources, StepError};
-use super::examples::Examples;
-use super::labelled::{self, Setup};
-use super::rounds::{StudentStart, inputs, rounds};
-use super::{Method, Tuned};
+use super::super::transformer::tuning::Tuning;
+use super::super::{Context, InputPort, PortType, StepError};
+use super::labelled::{OnLabelled, Setup};
+use super::rounds::{StudentStart, rounds};
 
 /// Uncertainty-aware self-training (Mukherjee and Awadallah 2020): a teacher learns from labelled rows and reads rows without labels
 /// several times with dropout; of those, a student learns from a sample, most from labels about which the teacher agrees with itself;
@@ -96,53 +95,33 @@ fn tenth() -> f32 {
     0.1
 }
 
-impl Method for Tuned<Ust> {
+impl OnLabelled for Ust {
     const NAME: &'static str = "ust";
     const VERSION: u32 = 1;
 
-    fn inputs(&self) -> Vec<InputPort> {
-        inputs()
+    fn more_inputs(&self) -> Vec<InputPort> {
+        vec![InputPort::one("unlabeled", PortType::Table)]
     }
 
-    fn outputs(&self) -> Vec<OutputPort> {
-        labelled::outputs()
-    }
-
-    fn check(&self, check: &mut Check) {
-        self.shared.check(check);
-    }
-
-    fn seeded(&self) -> bool {
-        true
-    }
-
-    fn resources(&self) -> Resources {
-        Resources::of_tensors()
-    }
-
-    fn train(&self, examples: &Examples, context: &Context<'_>) -> Result<(), StepError> {
-        let setup = Setup::read(Self::NAME, examples, &self.shared, context)?;
-        let unlabelled = setup
-            .tokens
-            .of_port(context, "unlabeled", examples.text())?;
-        let own = &self.own;
+    fn train(
+        &self,
+        setup: &Setup,
+        tuning: &Tuning,
+        context: &Context<'_>,
+    ) -> Result<(), StepError> {
+        let unlabelled = setup.rows(context, "unlabeled")?;
         let options = Options {
-            rounds: rounds(
-                &self.shared,
-                own.rounds,
-                own.student_epochs,
-                own.student_start,
-            ),
-            pool: own.pool,
-            sample: own.sample,
-            passes: own.passes,
-            sampling: match own.sampling {
+            rounds: rounds(tuning, self.rounds, self.student_epochs, self.student_start),
+            pool: self.pool,
+            sample: self.sample,
+            passes: self.passes,
+            sampling: match self.sampling {
                 SamplingKind::Easy => Sampling::Easy,
                 SamplingKind::Hard => Sampling::Hard,
                 SamplingKind::Uniform => Sampling::Uniform,
             },
-            class_balanced: own.class_balanced,
-            confident_learning: (own.confident_learning > 0.0).then_some(own.confident_learning),
+            class_balanced: self.class_balanced,
+            confident_learning: (self.confident_learning > 0.0).then_some(self.confident_learning),
         };
         let network = setup.network(context)?;
         setup.train(
