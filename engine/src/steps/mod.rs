@@ -55,7 +55,7 @@ pub use port::{Arity, InputPort, OutputPort, PortType};
 
 /// Every kind that a pipeline can name.
 pub fn kinds() -> &'static [Kind] {
-    static KINDS: [Kind; 37] = [
+    static KINDS: [Kind; 38] = [
         Kind::of::<augment::back_translation::BackTranslation>(),
         Kind::of::<augment::contextual::Contextual>(),
         Kind::of::<augment::eda::Eda>(),
@@ -82,6 +82,7 @@ pub fn kinds() -> &'static [Kind] {
         Kind::of::<tokenize::Tokenize>(),
         Kind::of::<tokenizer::LearnTokenizer>(),
         Kind::of::<train::Train<train::Tuned<train::fine_tune::FineTune>>>(),
+        Kind::of::<train::Train<train::in_context::InContext>>(),
         Kind::of::<train::Tuned<train::mlm::Mlm>>(),
         Kind::of::<train::Train<train::knn::Knn>>(),
         Kind::of::<train::Train<train::logistic_regression::LogisticRegression>>(),
