@@ -44,7 +44,7 @@ pub use network::{LabelNetwork, MaskedNetwork, Network, SentenceNetwork};
 pub use observer::{Evaluation, Observer, StepReport};
 pub use options::Optimisation;
 pub use predict::{BATCH_TOKENS, batches_of_lengths};
-pub use prompt::{Prompt, PromptClassifier, Prompting, prompt};
+pub use prompt::{InContextClassifier, Prompt, PromptClassifier, Prompting, prompt};
 pub use rounds::{Rounds, Start};
 pub use self_training::{SelfTraining, self_training};
 pub use setfit::{SetFit, SetFitClassifier, setfit};

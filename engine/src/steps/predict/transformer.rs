@@ -3,8 +3,10 @@
 use std::path::Path;
 
 use methods::{
-    Classifier, Decision, MethodError, Problem, PromptClassifier, SetFitClassifier, Text,
+    Classifier, Decision, InContextClassifier, MethodError, Problem, PromptClassifier,
+    SetFitClassifier, Text,
 };
+use nn::gpt2::Gpt2Config;
 use nn::{EncoderConfig, MaskedLm, ModelConfig, SentenceEncoder, SequenceClassifier};
 use tensor::{DType, Device};
 use text::{Scores, Task};
@@ -14,14 +16,24 @@ use super::super::transformer::tokens::Tokens;
 use super::super::{Context, StepError};
 use super::Scored;
 
+/// The method whose models are causal.
+const IN_CONTEXT: &str = "in_context";
+
 /// Scores the rows of the port `table`.
 pub fn score(folder: &Path, text: &str, context: &Context<'_>) -> Result<Scored, StepError> {
     let card = ModelCard::read(folder)?;
-    let config = EncoderConfig::from_file(folder.join("config.json"))?;
-    let tokens = Tokens::open(folder, None)?.within(config.max_tokens());
+    let path = folder.join("config.json");
+    let limit = match card.method.as_str() {
+        IN_CONTEXT => Gpt2Config::from_file(path)?.n_positions,
+        _ => EncoderConfig::from_file(path)?.max_tokens(),
+    };
+    let tokens = Tokens::open(folder, None)?.within(limit);
     let texts = tokens.of_port(context, "table", text)?;
     let device = context.open_device()?;
-    let (probabilities, decision) = probabilities(&card.method, folder, &texts, &device)?;
+    let (probabilities, decision) = match card.method.as_str() {
+        IN_CONTEXT => in_context(folder, &texts, &device, context)?,
+        method => probabilities(method, folder, &texts, &device)?,
+    };
     Ok(Scored {
         task: match decision.problem {
             Problem::Multi => Task::MultiLabel,
@@ -36,6 +48,22 @@ pub fn score(folder: &Path, text: &str, context: &Context<'_>) -> Result<Scored,
         thresholds: decision.thresholds.into_iter().map(f64::from).collect(),
         labels: decision.labels,
     })
+}
+
+/// The same by a language model that is shown examples.
+fn in_context(
+    folder: &Path,
+    texts: &[Text],
+    device: &Device,
+    context: &Context<'_>,
+) -> Result<(Vec<f32>, Decision), MethodError> {
+    let model = InContextClassifier::open(folder, device)?;
+    let found = model.probabilities(texts, DType::F32, &|done| {
+        let (done, all) = (done as u64, texts.len() as u64);
+        context.progress.update(done, all, "texts");
+        context.is_cancelled()
+    })?;
+    Ok((found, model.decision))
 }
 
 /// The probability of each label of each text, `[texts * labels]`.

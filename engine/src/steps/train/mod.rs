@@ -9,6 +9,7 @@
 //! | `logistic_regression` | `method = "logistic_regression"` |
 //! | `fine_tune` | `method = "fine_tune"` |
 //! | `uda`, `ust`, `self_training`, `setfit`, `prompt` | the methods of these names |
+//! | `in_context` | `method = "in_context"` |
 //! | `rounds` | what `ust` and `self_training` share |
 //! | `knn` | `method = "knn"` |
 //! | `mlm` | `method = "mlm"` |
@@ -18,6 +19,7 @@
 
 mod examples;
 pub mod fine_tune;
+pub mod in_context;
 pub mod knn;
 mod labelled;
 mod linear;
