@@ -4,15 +4,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arrow_schema::{DataType, Field};
-use methods::embed;
-use nn::bert::Pretrained;
-use nn::{EncoderConfig, Forward, ModelConfig, Pooling, SentenceEncoder};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use table::columns;
-use tensor::RandomKey;
 
-use super::transformer::tokens::Tokens;
+use super::transformer::encoder::{Encoder, EncoderOptions, PoolingKind};
+use super::transformer::inference::InferencePrecision;
 use super::words::{number, rows};
 use super::{
     Check, ColumnType, Context, InputPort, OutputPort, PortType, Resources, Step, StepError,
@@ -42,21 +39,10 @@ pub struct Embed {
     /// true.
     #[serde(default)]
     normalize: Option<bool>,
-    /// Whether products are computed in the 16-bit type that the processor is fast at; vectors then differ by about 1e-3.
-    #[serde(default)]
-    half: bool,
-}
-
-/// How a text's vector comes from those of its tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum PoolingKind {
-    /// Their mean.
-    Mean,
-    /// That of the first.
-    Cls,
-    /// That of the last.
-    Last,
+    /// What the model computes in. Vectors in half precision point where those in single precision do: cosines between the two are above
+    /// 0.999.
+    #[serde(default, skip_serializing_if = "InferencePrecision::is_default")]
+    precision: InferencePrecision,
 }
 
 fn text_column() -> String {
@@ -90,31 +76,22 @@ impl Step for Embed {
 
     fn run(&self, context: &Context<'_>) -> Result<(), StepError> {
         let folder = context.path("model")?;
-        let config = EncoderConfig::from_file(folder.join("config.json"))?;
-        let tokens = Tokens::open(folder, self.max_length)?.within(config.max_tokens());
-        let texts = tokens.of_port(context, "table", &self.text)?;
-        let device = context.open_device()?;
-        let (network, _) = SentenceEncoder::from_folder(folder, RandomKey::new(0), &device)?;
-        let pooling = match self.pooling {
-            None => network.pooling(),
-            Some(PoolingKind::Mean) => Pooling::Mean,
-            Some(PoolingKind::Cls) => Pooling::Cls,
-            Some(PoolingKind::Last) => Pooling::Last,
+        let options = EncoderOptions {
+            max_length: self.max_length,
+            pooling: self.pooling,
+            normalize: self.normalize,
+            precision: self.precision,
         };
-        let normalizes = self.normalize.unwrap_or(network.normalizes());
-        let network = network.with_pooling(pooling, normalizes);
-        let forward = match self.half {
-            true => Forward::inference().with_half_products(),
-            false => Forward::inference(),
-        };
+        let encoder = Encoder::open(folder, &options, &context.open_device()?)?;
+        let texts = encoder.tokens.of_port(context, "table", &self.text)?;
         let began = Instant::now();
-        let vectors = embed(&network, &texts, forward, &|done| {
+        let vectors = encoder.vectors(&texts, &|done| {
             let (done, all) = (done as u64, texts.len() as u64);
             context.progress.update(done, all, "texts");
             context.is_cancelled()
         })?;
         let seconds = began.elapsed().as_secs_f64();
-        let size = config.hidden_size;
+        let size = encoder.dimension;
         let column = match texts.is_empty() {
             false => columns::vectors(vectors, size),
             true => Some(arrow_array::new_empty_array(&DataType::FixedSizeList(
@@ -134,5 +111,55 @@ impl Step for Embed {
             number((all as f64 / seconds.max(1e-9)) as usize)
         ));
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::steps::testing::{Trial, labelled, word_model};
+    use serde_json::json;
+
+    fn vectors(precision: &str) -> Vec<f32> {
+        let rows = labelled(&[("w7 w9 w30 w11 w8", ""), ("w12 w44", ""), ("w20", "")]);
+        let outcome = Trial::new::<Embed>(json!({ "precision": precision }))
+            .input("table", &rows)
+            .kept("model", word_model("distilbert_masked_lm", &[]))
+            .run();
+        let column = outcome.table("embedded").column("vector").unwrap();
+        let (values, dimension) = columns::vector_values(&column).unwrap();
+        assert_eq!(values.len(), 3 * dimension);
+        values.values().to_vec()
+    }
+
+    #[test]
+    fn vectors_in_half_precision_point_where_those_in_single_precision_do() {
+        let single = vectors("f32");
+        for precision in ["half", "auto"] {
+            let other = vectors(precision);
+            let rows = single.chunks(16).zip(other.chunks(16));
+            for (a, b) in rows {
+                // Vectors are of length 1.
+                let cosine: f32 = a.iter().zip(b).map(|(a, b)| a * b).sum();
+                assert!(cosine > 0.999 && cosine < 1.001, "{precision}: {cosine}");
+            }
+            // Half precision is never quietly left out.
+            assert!(precision == "auto" || single != other);
+        }
+    }
+
+    #[test]
+    fn the_default_precision_is_no_part_of_the_key() {
+        let canonical = |parameters| {
+            let step: Embed = serde_json::from_value(parameters).unwrap();
+            serde_json::to_value(step).unwrap()
+        };
+        let said = canonical(json!({ "precision": "f32" }));
+        assert_eq!(said, canonical(json!({})));
+        assert!(said.get("precision").is_none());
+        assert_eq!(
+            canonical(json!({ "precision": "half" }))["precision"],
+            "half"
+        );
     }
 }
