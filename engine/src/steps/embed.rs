@@ -40,7 +40,7 @@ pub struct Embed {
     #[serde(default)]
     normalize: Option<bool>,
     /// What the model computes in. Vectors in half precision point where those in single precision do: cosines between the two are above
-    /// 0.999.
+    /// 0.999. Default: "f32".
     #[serde(default, skip_serializing_if = "InferencePrecision::is_default")]
     precision: InferencePrecision,
 }

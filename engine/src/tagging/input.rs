@@ -103,7 +103,7 @@ impl Work<'_> {
                 let mut reader = reader;
                 let to = path.clone();
                 self.waiting(move || {
-                    let copy = |to: &Path| std::io::copy(&mut reader, &mut File::create(to)?);
+                    let mut copy = |to: &Path| std::io::copy(&mut reader, &mut File::create(to)?);
                     copy(&to).map_err(|error| StepError::new(format!("reading {STDIN}: {error}")))
                 })?;
                 let file = LocalFile {
@@ -280,7 +280,7 @@ fn detected(files: &[LocalFile], format: Format) -> Format {
     };
     let has = |names: &[&str]| {
         let known = |name: &&str| schema.column_with_name(name).is_some();
-        names.iter().all(|name| known(&name))
+        names.iter().all(known)
     };
     let has_text = ["text", "title", "body"].iter().any(|name| has(&[name]));
     match format {

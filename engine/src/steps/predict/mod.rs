@@ -42,7 +42,7 @@ pub struct Predict {
     #[serde(default)]
     #[schemars(range(min = 1))]
     top_k: Option<usize>,
-    /// What a transformer computes in. Probabilities in half precision differ in the third digit.
+    /// What a transformer computes in. Probabilities in half precision differ in the third digit. Default: "f32".
     #[serde(default, skip_serializing_if = "InferencePrecision::is_default")]
     precision: InferencePrecision,
 }

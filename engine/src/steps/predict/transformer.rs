@@ -22,9 +22,9 @@ pub struct Transformer {
 }
 
 enum Network {
-    Classifier(Classifier<SequenceClassifier>),
-    SetFit(SetFitClassifier<SentenceEncoder>),
-    Prompt(PromptClassifier<MaskedLm>),
+    Classifier(Box<Classifier<SequenceClassifier>>),
+    SetFit(Box<SetFitClassifier<SentenceEncoder>>),
+    Prompt(Box<PromptClassifier<MaskedLm>>),
 }
 
 impl Network {
@@ -48,9 +48,18 @@ impl Transformer {
         let config = EncoderConfig::from_file(folder.join("config.json"))?;
         let tokens = Tokens::open(folder, None)?.within(config.max_tokens());
         let network = match card.method.as_str() {
-            "setfit" => Network::SetFit(SetFitClassifier::<SentenceEncoder>::open(folder, device)?),
-            "prompt" => Network::Prompt(PromptClassifier::<MaskedLm>::open(folder, device)?),
-            _ => Network::Classifier(Classifier::<SequenceClassifier>::open(folder, device)?),
+            "setfit" => {
+                let model = SetFitClassifier::<SentenceEncoder>::open(folder, device)?;
+                Network::SetFit(Box::new(model))
+            }
+            "prompt" => {
+                let model = PromptClassifier::<MaskedLm>::open(folder, device)?;
+                Network::Prompt(Box::new(model))
+            }
+            _ => {
+                let model = Classifier::<SequenceClassifier>::open(folder, device)?;
+                Network::Classifier(Box::new(model))
+            }
         };
         Ok(Transformer {
             tokens,
