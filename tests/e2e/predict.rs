@@ -523,10 +523,6 @@ fn what_is_no_model_or_no_input_is_said_with_what_to_do() {
             said.stderr
         );
     }
-    let knn = project
-        .engine("show tags.toml nearest.model --export nearest")
-        .success();
-    assert!(knn.stdout.contains("nearest"));
     let said = project.engine("predict nearest new.jsonl").exit(2);
     assert!(said.stderr.contains("--encoder"), "{}", said.stderr);
     project
