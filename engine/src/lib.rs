@@ -9,3 +9,4 @@ pub mod results;
 pub mod run;
 pub mod steps;
 pub mod survey;
+pub mod tagging;

@@ -156,7 +156,7 @@ impl Method for InContext {
             });
         }
         let empty: Vec<&str> = self.content_free.iter().map(String::as_str).collect();
-        let (empty, _) = tokens.encode(&empty, context)?;
+        let (empty, _) = tokens.encode(&empty, context.workers())?;
         let decision = Decision {
             problem,
             thresholds: vec![0.5; labels.len()],

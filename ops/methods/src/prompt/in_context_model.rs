@@ -95,7 +95,7 @@ impl InContextClassifier {
         }
     }
 
-    /// The probability of each label of each text among all labels, `[texts * labels]`, computed in `precision`. Long texts are cut.
+    /// The probability of each label of each text among all labels, `[texts * labels]`. Long texts are cut.
     /// `stop` is told how many texts are done, and ends the work by saying true.
     ///
     /// # Errors
@@ -103,10 +103,10 @@ impl InContextClassifier {
     pub fn probabilities(
         &self,
         texts: &[Text],
-        precision: DType,
+        forward: impl Into<Forward>,
         stop: &dyn Fn(usize) -> bool,
     ) -> Result<Vec<f32>> {
-        let forward = Forward::inference().in_precision(precision);
+        let forward = forward.into();
         let (before, rest) = self.shown.split();
         let cache = self.network.model().cache(1);
         let cache = match before.is_empty() {
