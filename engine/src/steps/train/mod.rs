@@ -10,6 +10,7 @@
 //! | `fine_tune` | `method = "fine_tune"` |
 //! | `uda`, `ust`, `self_training`, `setfit`, `prompt` | the methods of these names |
 //! | `rounds` | what `ust` and `self_training` share |
+//! | `verbalizers` | the words by which `prompt` tells labels apart |
 //! | `knn` | `method = "knn"` |
 //! | `mlm` | `method = "mlm"` |
 //! | `labelled` | what methods share that train a transformer on labelled rows |
@@ -30,6 +31,7 @@ pub mod self_training;
 pub mod setfit;
 pub mod uda;
 pub mod ust;
+mod verbalizers;
 
 use schemars::JsonSchema;
 use serde::Serialize;
