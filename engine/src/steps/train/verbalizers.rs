@@ -34,8 +34,8 @@ pub fn tell_apart(candidates: &[Candidates]) -> Vec<Vec<u32>> {
         .collect();
     let taken: Vec<u32> = chosen.iter().flatten().copied().collect();
     let mut holders: BTreeMap<u32, usize> = BTreeMap::new();
-    for label in 0..candidates.len() {
-        if chosen[label].is_empty() {
+    for (label, words) in chosen.iter().enumerate() {
+        if words.is_empty() {
             hand_out(label, candidates, &taken, &mut holders, &mut Vec::new());
         }
     }
