@@ -11,6 +11,7 @@
 //! | `uda`, `ust`, `self_training`, `setfit`, `prompt` | the methods of these names |
 //! | `in_context` | `method = "in_context"` |
 //! | `rounds` | what `ust` and `self_training` share |
+//! | `verbalizers` | the words by which `prompt` tells labels apart |
 //! | `knn` | `method = "knn"` |
 //! | `mlm` | `method = "mlm"` |
 //! | `labelled` | what methods share that train a transformer on labelled rows |
@@ -32,6 +33,7 @@ pub mod self_training;
 pub mod setfit;
 pub mod uda;
 pub mod ust;
+mod verbalizers;
 
 use schemars::JsonSchema;
 use serde::Serialize;
