@@ -74,3 +74,29 @@ impl Step for Embed {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::steps::testing::{Trial, labelled, word_model};
+
+    #[test]
+    fn a_causal_model_gives_vectors_too() {
+        let rows = labelled(&[("w7 w9 w30", ""), ("w12 w44", "")]);
+        let embedded = |pooling: &str| {
+            let outcome = Trial::new::<Embed>(json!({ "pooling": pooling }))
+                .kept("model", word_model("gpt2", &[]))
+                .input("table", &rows)
+                .run();
+            let column = outcome.table("embedded").column("vector").unwrap();
+            columns::vector_values(&column).unwrap()
+        };
+        let ((mean, size), (last, _)) = (embedded("mean"), embedded("last"));
+        assert_eq!(mean.values().len(), 2 * size);
+        assert_ne!(mean, last);
+        let length: f32 = last.values()[..size].iter().map(|x| x * x).sum();
+        assert!((length - 1.0).abs() < 1e-5, "{length}");
+    }
+}

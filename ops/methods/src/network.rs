@@ -1,7 +1,7 @@
 //! What the methods ask of a model: the traits, and the encoders of [`nn`] that have them.
 
 use nn::bert::{MaskedLm, SentenceEncoder, SequenceClassifier};
-use nn::{Forward, Module, Packed, Pretrained, Result, named_parameters};
+use nn::{Embedder, Forward, Module, Packed, Pretrained, Result, named_parameters};
 use tensor::{Device, Tensor};
 
 /// A model over token ids. Clones share memory until one of them trains.
@@ -111,6 +111,26 @@ impl MaskedNetwork for MaskedLm {
 impl SentenceNetwork for SentenceEncoder {
     fn dimensions(&self) -> usize {
         self.encoder().hidden_size()
+    }
+
+    fn embed(&self, texts: &Packed, forward: Forward) -> Result<Tensor> {
+        self.forward(texts, forward)
+    }
+}
+
+impl Network for Embedder {
+    fn vocab_size(&self) -> usize {
+        Self::vocab_size(self)
+    }
+
+    fn max_tokens(&self) -> usize {
+        Self::max_tokens(self)
+    }
+}
+
+impl SentenceNetwork for Embedder {
+    fn dimensions(&self) -> usize {
+        self.hidden_size()
     }
 
     fn embed(&self, texts: &Packed, forward: Forward) -> Result<Tensor> {

@@ -8,7 +8,10 @@ use tensor::{DType, Device, RandomKey, Tensor, no_grad};
 use crate::bert::{Pooling, SentenceEncoder, normalize, pooling_of_folder};
 use crate::config::refusal;
 use crate::gpt2::Gpt2Model;
-use crate::{Family, Forward, LoadReport, NnError, Packed, Pretrained, Result, files};
+use crate::{
+    Family, Forward, LoadReport, Module, Names, NnError, Packed, Parameter, Pretrained, Result,
+    files,
+};
 
 /// A model that makes one vector of a text, for look-up: an encoder, or GPT-2, whose tokens know those before them only.
 #[derive(Clone, Debug)]
@@ -89,13 +92,13 @@ impl Embedder {
         }
     }
 
-    /// One vector a text, `[texts, hidden]`, in f32, without a tape.
+    /// One vector a text, `[texts, hidden]`, in f32.
     ///
     /// # Errors
     /// [`NnError::Input`] for a token that the model has no vector for, and for a text that is too long;
     /// [`tensor::TensorError::Shape`] for a text without tokens.
-    pub fn embed(&self, texts: &Packed, forward: Forward) -> Result<Tensor> {
-        no_grad(|| match self {
+    pub fn forward(&self, texts: &Packed, forward: Forward) -> Result<Tensor> {
+        match self {
             Self::Encoder(model) => model.forward(texts, forward),
             Self::Gpt2 {
                 model,
@@ -109,7 +112,39 @@ impl Embedder {
                     false => pooled,
                 })
             }
-        })
+        }
+    }
+
+    /// The same without a tape.
+    ///
+    /// # Errors
+    /// As [`Embedder::forward`].
+    pub fn embed(&self, texts: &Packed, forward: Forward) -> Result<Tensor> {
+        no_grad(|| self.forward(texts, forward))
+    }
+
+    /// How a text's vector comes from its tokens'.
+    pub fn pooling(&self) -> Pooling {
+        match self {
+            Self::Encoder(model) => model.pooling(),
+            Self::Gpt2 { pooling, .. } => *pooling,
+        }
+    }
+
+    /// Whether vectors have length 1.
+    pub fn normalizes(&self) -> bool {
+        match self {
+            Self::Encoder(model) => model.normalizes(),
+            Self::Gpt2 { normalizes, .. } => *normalizes,
+        }
+    }
+
+    /// Token ids are below this.
+    pub fn vocab_size(&self) -> usize {
+        match self {
+            Self::Encoder(model) => model.encoder().config().vocab_size,
+            Self::Gpt2 { model, .. } => model.config().vocab_size,
+        }
     }
 
     /// The length of a vector.
@@ -125,6 +160,22 @@ impl Embedder {
         match self {
             Self::Encoder(model) => model.encoder().max_tokens(),
             Self::Gpt2 { model, .. } => model.config().n_positions,
+        }
+    }
+}
+
+impl Module for Embedder {
+    fn visit<'a>(&'a self, path: &str, visit: &mut dyn FnMut(Names, &'a Parameter)) {
+        match self {
+            Self::Encoder(model) => model.visit(path, visit),
+            Self::Gpt2 { model, .. } => model.visit(path, visit),
+        }
+    }
+
+    fn visit_mut<'a>(&'a mut self, path: &str, visit: &mut dyn FnMut(Names, &'a mut Parameter)) {
+        match self {
+            Self::Encoder(model) => model.visit_mut(path, visit),
+            Self::Gpt2 { model, .. } => model.visit_mut(path, visit),
         }
     }
 }

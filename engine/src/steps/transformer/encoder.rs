@@ -3,8 +3,7 @@
 use std::path::Path;
 
 use methods::{Text, embed};
-use nn::bert::Pretrained;
-use nn::{EncoderConfig, Forward, ModelConfig, Pooling, SentenceEncoder};
+use nn::{Embedder, Forward, Pooling};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tensor::{Device, RandomKey};
@@ -48,7 +47,7 @@ pub struct Encoder {
     pub tokens: Tokens,
     /// The length of the vectors.
     pub dimension: usize,
-    network: SentenceEncoder,
+    network: Embedder,
     forward: Forward,
 }
 
@@ -59,9 +58,8 @@ impl Encoder {
         options: &EncoderOptions,
         device: &Device,
     ) -> Result<Encoder, StepError> {
-        let config = EncoderConfig::from_file(folder.join("config.json"))?;
-        let tokens = Tokens::open(folder, options.max_length)?.within(config.max_tokens());
-        let (network, _) = SentenceEncoder::from_folder(folder, RandomKey::new(0), device)?;
+        let (network, _) = Embedder::from_folder(folder, RandomKey::new(0), device)?;
+        let tokens = Tokens::open(folder, options.max_length)?.within(network.max_tokens());
         let pooling = match options.pooling {
             None => network.pooling(),
             Some(PoolingKind::Mean) => Pooling::Mean,
@@ -71,7 +69,7 @@ impl Encoder {
         let normalizes = options.normalize.unwrap_or(network.normalizes());
         Ok(Encoder {
             tokens,
-            dimension: config.hidden_size,
+            dimension: network.hidden_size(),
             network: network.with_pooling(pooling, normalizes),
             forward: options.precision.forward(device),
         })
