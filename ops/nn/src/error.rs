@@ -80,9 +80,7 @@ pub enum NnError {
         parameter: String,
     },
     /// Training went astray.
-    #[error(
-        "step {step}: the {what} is {value}; lower the learning rate, clip gradients, look at the texts of this step, or train in f32"
-    )]
+    #[error("step {step}: the {what} is {value}; {}", astray(*step))]
     NotFinite {
         /// The loss or the norm of the gradient.
         what: &'static str,
@@ -91,6 +89,18 @@ pub enum NnError {
         /// The step, from 1.
         step: u64,
     },
+}
+
+/// What to do where training went astray. Before the first step no learning rate is to blame.
+fn astray(step: u64) -> &'static str {
+    match step {
+        1 => {
+            "nothing was learned yet, so look for such numbers in the weights that training began with, and at the texts of this step; or train in f32"
+        }
+        _ => {
+            "lower the learning rate, clip gradients, look at the texts of this step, or train in f32"
+        }
+    }
 }
 
 impl NnError {

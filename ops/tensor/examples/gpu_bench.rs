@@ -1,7 +1,8 @@
 //! What a graphics card does with this crate: `cargo run --release -p tensor --example gpu_bench [-- options]`.
 //!
 //! Without options it prints a table for people, for every adapter. `--json` prints one line of JSON an adapter, which
-//! `tests/bench/tensor_gpu.py` reads. `--adapter N` takes one adapter. `--tiles` also prints the rate of every tile.
+//! `tests/bench/tensor_gpu.py` reads. `--adapter N` takes one adapter. `--tiles` also prints the rate of every tile. `--tiny`
+//! takes the sizes of software adapters, whatever the adapter is.
 //! `--tuning FILE` is where tuned tiles are remembered (a file in the temporary folder otherwise).
 
 use std::path::PathBuf;
@@ -41,7 +42,7 @@ fn main() -> Result<()> {
         let started = Instant::now();
         gpu.tune(Some(&file))?;
         let tuned = started.elapsed().as_secs_f64();
-        let measured = measure(&gpu)?;
+        let measured = measure(&gpu, has("--tiny"))?;
         if has("--json") {
             println!("{}", json(&gpu, &measured));
             continue;
@@ -85,14 +86,14 @@ fn main() -> Result<()> {
 }
 
 /// Names, rates and units.
-fn measure(gpu: &Gpu) -> Result<Vec<(String, f64, &'static str)>> {
-    let software = gpu.adapter().kind == AdapterKind::Software;
-    let squares: &[usize] = if software {
+fn measure(gpu: &Gpu, tiny: bool) -> Result<Vec<(String, f64, &'static str)>> {
+    let squares: &[usize] = if tiny || gpu.adapter().kind == AdapterKind::Software {
         &[256, 512]
     } else {
         &[1024, 2048, 4096, 8192]
     };
-    let mut measured = Vec::new();
+    let peak = gpu.peak_gflops()?;
+    let mut measured = vec![("multiply-adds on registers".to_owned(), peak, "GFLOP/s")];
     for &float in if gpu.has_f16() {
         &[FloatType::F32, FloatType::F16][..]
     } else {

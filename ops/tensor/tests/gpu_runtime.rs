@@ -26,12 +26,39 @@ const PLACE: Kernel = Kernel {
     source: PROBE,
     entry: "grid",
 };
+const MULTIPLY_ADD: Kernel = Kernel {
+    label: "multiply and add",
+    source: PROBE,
+    entry: "multiply_add",
+};
 
 fn words(bytes: &[u8]) -> Vec<u32> {
     bytes
         .chunks_exact(4)
         .map(|word| u32::from_le_bytes(word.try_into().unwrap()))
         .collect()
+}
+
+#[test]
+fn what_measures_arithmetic_makes_as_many_multiply_adds_as_are_counted() {
+    let Some(gpu) = gpu() else { return };
+    let from = gpu
+        .upload(bytemuck::cast_slice(&[1.0_f32, 0.5]))
+        .expect("uploaded");
+    let to = gpu.upload(&[0; 4 * 300]).expect("uploaded");
+    let bindings = [Binding::read(&from), Binding::read_write(&to)];
+    gpu.launch(&MULTIPLY_ADD, &[], &bindings, &[299, 5], [2, 1, 1])
+        .expect("launched");
+    let found = words(&gpu.download(&to, 0, 1200).expect("downloaded"));
+    // 32 numbers from 0 to 31, to each of which one half is added twice in each of 5 turns.
+    let expected = (0..32).sum::<u32>() as f32 + 32.0 * 5.0;
+    assert!(
+        found[..299]
+            .iter()
+            .all(|&word| f32::from_bits(word) == expected)
+    );
+    assert_eq!(found[299], 0);
+    assert!(gpu.peak_gflops().expect("measured") > 0.0);
 }
 
 #[test]

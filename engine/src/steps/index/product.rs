@@ -50,10 +50,8 @@ impl Building for Product {
             ))
             .help("take method = \"scalar\" or \"flat\" for so few"));
         }
-        let widths = [8, 4, 2].into_iter();
-        let width = widths
-            .filter(|&width| dimension.is_multiple_of(width))
-            .next();
+        let mut widths = [8, 4, 2].into_iter();
+        let width = widths.find(|&width| dimension.is_multiple_of(width));
         let mut index = ProductIndex::train(
             &given.threads,
             given.vectors,

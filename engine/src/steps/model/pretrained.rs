@@ -30,6 +30,8 @@ pub fn files(name: &str, root: &Path) -> Result<Vec<PathBuf>, Problem> {
 pub fn bring(name: &str, context: &Context<'_>) -> Result<(), StepError> {
     let options = Options::from_env();
     let model = resolve(name, context.root, Needs::ALL, &options, &Fetching(context))?;
+    // Weights that are cut off are found here, where the message names the user's file, and no later step meets them.
+    nn::safetensors::Weights::open(&model.folder)?;
     let folder = context.output_path("model");
     let mut total = 0;
     for file in &model.files {

@@ -62,7 +62,7 @@ fn share() -> f64 {
 
 impl OnLabelled for Prompt {
     const NAME: &'static str = "prompt";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     fn check(&self, check: &mut Check) {
         for part in ["{text}", "{mask}"] {
@@ -182,6 +182,7 @@ impl Prompt {
             ))
             .help(format!("labels: {}", labels.join(", "))));
         }
+        let unknown_word = tokenizer.special().unk.as_ref().map(|token| token.id);
         let words_of = |label: &String| -> Result<Candidates, StepError> {
             let given = self.verbalizers.get(label);
             let names: Vec<String> = match given {
@@ -195,7 +196,16 @@ impl Prompt {
             for name in &names {
                 // A word inside of a sentence has a blank before it.
                 let ids = plain(tokenizer, &format!(" {name}"), context)?;
+                let is_unknown = |id: &u32| unknown_word == Some(*id);
                 match (&ids[..], given) {
+                    // All unknown words are one token, which says nothing of any label.
+                    (ids, Some(_)) if ids.iter().any(is_unknown) => {
+                        return Err(StepError::new(format!(
+                            "the word `{name}` for `{label}` is not in the model's vocabulary"
+                        ))
+                        .help("name another word in `verbalizers`"));
+                    }
+                    (ids, None) if ids.iter().any(is_unknown) => {}
                     ([only], _) => found.words.push(*only),
                     (_, Some(_)) => {
                         return Err(StepError::new(format!(
@@ -215,6 +225,14 @@ impl Prompt {
                         }
                     }
                 }
+            }
+            if found.words.is_empty() {
+                return Err(StepError::new(format!(
+                    "no word of the label `{label}` is in the model's vocabulary"
+                ))
+                .help(format!(
+                    "name words that stand for it: verbalizers = {{ \"{label}\" = [\"WORD\"] }}"
+                )));
             }
             Ok(found)
         };

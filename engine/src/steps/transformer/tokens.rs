@@ -19,6 +19,8 @@ pub const SPECIAL: &str = "special_tokens_mask";
 pub struct Tokens {
     tokenizer: Tokenizer,
     max_length: Option<usize>,
+    /// What the model takes at most, where that is known.
+    context: Option<usize>,
 }
 
 impl Tokens {
@@ -27,6 +29,7 @@ impl Tokens {
         let tokenizer = Tokenizer::from_file(folder)?;
         Ok(Tokens {
             max_length: max_length.or(tokenizer.model_max_length()),
+            context: None,
             tokenizer,
         })
     }
@@ -46,6 +49,7 @@ impl Tokens {
     pub fn within(self, limit: usize) -> Tokens {
         Tokens {
             max_length: Some(self.max_length.map_or(limit, |length| length.min(limit))),
+            context: Some(limit),
             ..self
         }
     }
@@ -140,7 +144,14 @@ impl Tokens {
                         "row {row} of the input `{port}` has {} tokens, and {limit} are the most here",
                         ids.len()
                     ))
-                    .help(format!("tokenize with max_length = {limit}, or raise max_length here")));
+                    .help(match self.context {
+                        Some(context) if context <= limit => format!(
+                            "tokenize with max_length = {limit}: the model takes no more"
+                        ),
+                        _ => format!(
+                            "tokenize with max_length = {limit}, or raise max_length here"
+                        ),
+                    }));
                 }
                 Ok(Text {
                     ids: ids.iter().map(|id| *id as u32).collect(),

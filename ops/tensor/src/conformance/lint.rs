@@ -99,10 +99,11 @@ fn every_update_in_place_is_listed_with_cases() {
 
 /// Entry points that tests of the runtime run, not the cases of an op: the shader, the entry point, the source of the test
 /// and what stands in it.
-const TESTED_ELSEWHERE: [(&str, &str, &str, &str); 5] = [
+const TESTED_ELSEWHERE: [(&str, &str, &str, &str); 6] = [
     ("probe", "affine", RUNTIME, "entry: \"affine\""),
     ("probe", "count", RUNTIME, "entry: \"count\""),
     ("probe", "grid", RUNTIME, "entry: \"grid\""),
+    ("probe", "multiply_add", RUNTIME, "entry: \"multiply_add\""),
     (
         "matmul",
         "tiled",

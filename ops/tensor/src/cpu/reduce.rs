@@ -95,13 +95,60 @@ fn partial<I: Isa>(kind: Reduce, row: &[f32]) -> Partial {
         Reduce::Norm => sum = sum_of(row, |x| x * x),
         Reduce::Max => extreme = max_of(row),
         Reduce::Min => extreme = min_of(row),
-        Reduce::LogSumExp => {
-            extreme = max_of(row);
-            let shift = if extreme.is_finite() { extreme } else { 0.0 };
-            sum = sum_of(row, |x| math::exp_of_negative::<I>(x - shift));
-        }
+        Reduce::LogSumExp => return sum_of_exponentials::<I>(row),
     }
     Partial { sum, extreme }
+}
+
+/// How far an element may be above what exponentials are relative to, before the sum is made relative to the larger one.
+const MARGIN: f32 = 4.0;
+
+/// Memory is gone through once: the largest of a block and then the sum of the block's exponentials, relative to what was the
+/// largest before unless that is far less.
+#[inline(always)]
+fn sum_of_exponentials<I: Isa>(row: &[f32]) -> Partial {
+    let (mut sum, mut extreme) = (0.0, f32::NEG_INFINITY);
+    for block in row.chunks(BLOCK) {
+        let top = top_of(block);
+        if !top.is_finite() {
+            let top = max_of(block);
+            if top == f32::NEG_INFINITY {
+                continue;
+            }
+            return Partial { sum, extreme: top };
+        }
+        if top > extreme + MARGIN {
+            sum *= f64::from(extreme - top).exp();
+            extreme = top;
+        }
+        sum += sum_of_terms::<I>(block, extreme);
+    }
+    Partial { sum, extreme }
+}
+
+/// `Σ exp(x - shift)` of a row: not a number if an element is none.
+#[inline(always)]
+pub(super) fn sum_of_terms<I: Isa>(row: &[f32], shift: f32) -> f64 {
+    /// Lanes of four vectors, since one addition would wait for the other.
+    const WIDE: usize = 4 * LANES;
+    let mut total = 0.0;
+    for block in row.chunks(BLOCK) {
+        let mut lanes = [0.0_f32; WIDE];
+        let (whole, rest) = block.as_chunks::<WIDE>();
+        for chunk in whole {
+            for (lane, &x) in lanes.iter_mut().zip(chunk) {
+                *lane += math::exp_of_term::<I>(x - shift);
+            }
+        }
+        for (lane, &x) in lanes.iter_mut().zip(rest) {
+            *lane += math::exp_of_term::<I>(x - shift);
+        }
+        let joined = std::array::from_fn(|i| {
+            (lanes[i] + lanes[i + LANES]) + (lanes[i + 2 * LANES] + lanes[i + 3 * LANES])
+        });
+        total += f64::from(tree(joined));
+    }
+    total
 }
 
 #[inline(always)]
@@ -173,6 +220,13 @@ fn tree(lanes: [f32; LANES]) -> f32 {
 #[inline(always)]
 pub(super) fn max_of(row: &[f32]) -> f32 {
     extreme_of(row, larger)
+}
+
+/// The largest element, whether or not there are others that are not numbers: a comparison, where [`max_of`] takes four
+/// instructions, for sums that find these by themselves.
+#[inline(always)]
+pub(super) fn top_of(row: &[f32]) -> f32 {
+    extreme_of(row, |x, top| if x > top { x } else { top })
 }
 
 #[inline(always)]
@@ -255,7 +309,7 @@ simd::kernel! {
                 Reduce::LogSumExp => {
                     column_extremes(rows.clone(), part, larger);
                     let shift = |top: f32| if top.is_finite() { top } else { 0.0 };
-                    let term = |x: f32, top: f32| math::exp_of_negative::<I>(x - shift(top));
+                    let term = |x: f32, top: f32| math::exp_of_term::<I>(x - shift(top));
                     let sums = &mut sums[first..first + width];
                     column_sums(rows, sums, |x, column| term(x, part[column]));
                 }

@@ -1,6 +1,6 @@
 //! Kernels that work on one row at a time: softmax and layer normalisation, and their gradients.
 
-use super::reduce::{max_of, sum_of};
+use super::reduce::{sum_of, sum_of_terms, top_of};
 use super::simd::{self, Isa};
 use super::{Cpu, math, random, scratch};
 use crate::ops::dropout::Dropout;
@@ -40,9 +40,9 @@ simd::kernel! {
 
 #[inline(always)]
 fn softmax_row<I: Isa>(row: &[f32], result: &mut [f32], logarithm: bool) {
-    let top = max_of(row);
+    let top = top_of(row);
     if logarithm {
-        let sum = sum_of(row, |x| math::exp_of_negative::<I>(x - top)).ln() as f32;
+        let sum = sum_of_terms::<I>(row, top).ln() as f32;
         for (to, &x) in result.iter_mut().zip(row) {
             *to = x - top - sum;
         }

@@ -5,12 +5,22 @@ use std::time::Duration;
 
 use super::adapters::{Adapter, AdapterKind};
 use super::device::Gpu;
+use super::kernel::Kernel;
+use super::launch::Binding;
 use super::matmul::Matmul;
 use super::matrix::{FloatType, MatrixView};
 use crate::Result;
 
 /// Time of a measurement at least.
 const ENOUGH: Duration = Duration::from_millis(100);
+
+const MULTIPLY_ADD: Kernel = Kernel {
+    label: "multiply and add",
+    source: include_str!("../../../../shaders/probe.wgsl"),
+    entry: "multiply_add",
+};
+/// Operations of a turn of [`MULTIPLY_ADD`]: 16 vectors of four numbers, a product and a sum each.
+const TURN: f64 = 16.0 * 4.0 * 2.0;
 
 /// An adapter with its measured rates.
 #[derive(Clone, Debug)]
@@ -96,6 +106,30 @@ impl Gpu {
         );
         let seconds = self.least_seconds(ENOUGH, || self.matmul(&problem))?;
         Ok(problem.operations() / seconds / 1e9)
+    }
+
+    /// The rate of multiply-adds in f32 on numbers in registers, in 1e9 operations a second: what no product can exceed, unless by
+    /// the device's units for matrices.
+    ///
+    /// # Errors
+    /// If the device is lost or has too little memory.
+    pub fn peak_gflops(&self) -> Result<f64> {
+        let (invocations, turns) = match self.adapter.kind {
+            AdapterKind::Software => (1_usize << 12, 1_u32 << 10),
+            AdapterKind::Integrated => (1 << 17, 1 << 10),
+            _ => (1 << 20, 1 << 10),
+        };
+        // Close to 1 and 0, so that numbers stay within bounds and the driver cannot know the result.
+        let numbers = [0.999_f32, 0.001];
+        let source = self.upload(bytemuck::cast_slice(&numbers))?;
+        let target = self.zeros(invocations * 4)?;
+        let bindings = [Binding::read(&source), Binding::read_write(&target)];
+        let params = [invocations as u32, turns];
+        let groups = crate::launch::groups(invocations);
+        let seconds = self.least_seconds(ENOUGH, || {
+            self.launch(&MULTIPLY_ADD, &[], &bindings, &params, groups)
+        })?;
+        Ok(invocations as f64 * f64::from(turns) * TURN / seconds / 1e9)
     }
 
     /// The rate of copies of so many bytes from one buffer to another, bytes read and written counted, in 1e9 a second.
