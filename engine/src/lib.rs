@@ -7,5 +7,7 @@ pub mod reference;
 pub mod report;
 pub mod results;
 pub mod run;
+pub mod starter;
 pub mod steps;
 pub mod survey;
+pub mod tagging;

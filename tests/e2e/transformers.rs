@@ -9,6 +9,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use table::{Table, parquet_file};
 use tempfile::TempDir;
 
 /// A project with the pipelines and the sample of this one.
@@ -149,4 +150,205 @@ fn a_training_that_was_interrupted_goes_on_from_there_to_the_same_bits() {
     assert!(resumed.status.success(), "{}", said(&resumed));
     assert!(weights(whole.path()) == weights(parts.path()));
     assert!(checkpoints(parts.path()).is_empty());
+}
+
+const SEARCH: &str = r#"
+[pipeline]
+name = "search"
+seed = 1
+
+[steps.issues]
+op      = "load"
+source  = "pipelines/data/issues.jsonl"
+format  = "jsonl"
+columns = { title = "title", text = "body" }
+
+[steps.vocabulary]
+op         = "tokenizer"
+input      = "issues.table"
+vocab_size = 300
+max_length = 32
+
+[steps.encoder]
+op    = "model"
+input = { tokenizer = "vocabulary" }
+model = { hidden_size = 32, layers = 1, heads = 2, max_tokens = 32 }
+
+[steps.vectors]
+op    = "embed"
+input = { table = "issues.table", model = "encoder" }
+
+[steps.exact]
+op    = "index"
+input = "vectors"
+
+[steps.lists]
+op     = "index"
+method = "ivf"
+input  = "vectors"
+lists  = 8
+probes = 4
+
+[steps.asking]
+op     = "select"
+input  = "issues.table"
+filter = "words(text) > 100"
+
+[steps.of_texts]
+op      = "search"
+input   = { queries = "asking", index = "exact", model = "encoder", indexed = "issues.table" }
+k       = 3
+columns = ["title"]
+
+[steps.of_vectors]
+op           = "search"
+input        = { queries = "vectors", index = "lists.index" }
+k            = 2
+probes       = 8
+skip_own_row = true
+"#;
+
+#[test]
+fn issues_are_indexed_and_found_by_texts_and_by_vectors() {
+    let project = project();
+    fs::write(project.path().join("search.toml"), SEARCH).unwrap();
+    let first = engine(project.path(), &["run", "search.toml"])
+        .output()
+        .unwrap();
+    assert!(first.status.success(), "{}", said(&first));
+    let second = engine(project.path(), &["run", "search.toml"])
+        .output()
+        .unwrap();
+    assert!(said(&second).contains("nothing to do"), "{}", said(&second));
+    let shown = |output: &str| {
+        let to = project.path().join(output.replace('.', "_"));
+        let arguments = ["show", "search.toml", output, "--export"];
+        let shown = Command::new(env!("CARGO_BIN_EXE_engine"))
+            .current_dir(project.path())
+            .args(arguments)
+            .arg(&to)
+            .env_remove("ENGINE_CACHE")
+            .output()
+            .unwrap();
+        assert!(shown.status.success(), "{}", said(&shown));
+        to
+    };
+    let read = |output: &str| parquet_file::read_parquet(&shown(output), None).unwrap();
+    let issues = read("issues.table");
+    let found = read("of_texts.hits");
+    let asked = read("asking").num_rows();
+    assert!(asked > 10);
+    assert_eq!(found.num_rows(), 3 * asked);
+    let titles = |table: &Table| {
+        let column = table.text_column("title").unwrap();
+        let all = column
+            .iter()
+            .map(|title| title.unwrap_or_default().to_owned());
+        all.collect::<Vec<_>>()
+    };
+    let (all, found_titles) = (titles(&issues), titles(&found));
+    let rows = found.int_column("row").unwrap();
+    for (place, row) in rows.values().iter().enumerate() {
+        assert_eq!(found_titles[place], all[*row as usize]);
+    }
+    // Each text is nearest to itself.
+    let scores = found.float_column("score").unwrap();
+    assert!(
+        (0..3 * asked)
+            .step_by(3)
+            .all(|place| scores.value(place) > 0.9999)
+    );
+    let hits = read("of_vectors.hits");
+    assert_eq!(hits.num_rows(), 2 * issues.num_rows());
+    let (query, row) = (
+        hits.int_column("query").unwrap(),
+        hits.int_column("row").unwrap(),
+    );
+    assert!(
+        query
+            .values()
+            .iter()
+            .zip(row.values())
+            .all(|(query, row)| query != row)
+    );
+    let metrics: serde_json::Value =
+        serde_json::from_slice(&fs::read(shown("lists.metrics")).unwrap()).unwrap();
+    assert_eq!(metrics["rows"], issues.num_rows());
+    assert!(metrics["recall"].as_f64().unwrap() > 0.5, "{metrics}");
+    assert!(shown("lists.index").join("index.faiss").is_file());
+}
+
+/// The small GPT-2 of the fixtures, with a vocabulary of words.
+fn word_gpt2(folder: &Path) {
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/models/gpt2");
+    fs::create_dir_all(folder).unwrap();
+    for name in ["config.json", "model.safetensors"] {
+        fs::copy(from.join(name), folder.join(name)).unwrap();
+    }
+    let vocabulary: serde_json::Map<String, serde_json::Value> = (0..53)
+        .map(|token| (format!("w{token}"), token.into()))
+        .collect();
+    let tokenizer = serde_json::json!({
+        "version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
+        "pre_tokenizer": { "type": "WhitespaceSplit" }, "post_processor": null, "decoder": null,
+        "model": { "type": "WordLevel", "vocab": vocabulary, "unk_token": "w3" },
+    });
+    fs::write(folder.join("tokenizer.json"), tokenizer.to_string()).unwrap();
+}
+
+const IN_CONTEXT: &str = r#"
+[pipeline]
+name = "in_context"
+
+[steps.rows]
+op     = "load"
+source = "rows.jsonl"
+
+[steps.gpt2]
+op    = "model"
+model = "./gpt2"
+
+[steps.shown]
+op             = "train"
+method         = "in_context"
+input          = { train = "rows.table", model = "gpt2" }
+template       = "{text} w31 {label} w32"
+demonstrations = 3
+content_free   = ["w33"]
+
+[steps.predicted]
+op    = "predict"
+input = { model = "shown.model", table = "rows.table" }
+
+[steps.scores]
+op    = "evaluate"
+input = { test = "predicted", model = "shown.model" }
+"#;
+
+#[test]
+fn a_language_model_that_is_shown_examples_is_trained_used_and_judged_as_any_other_model() {
+    let project = project();
+    let root = project.path();
+    word_gpt2(&root.join("gpt2"));
+    let rows: String = [
+        ("w5 w6", "w20"),
+        ("w7", "w21"),
+        ("w8", "w20"),
+        ("w9 w10", "w22"),
+    ]
+    .map(|(text, label)| format!("{}\n", serde_json::json!({ "text": text, "labels": label })))
+    .concat();
+    fs::write(root.join("rows.jsonl"), &rows).unwrap();
+    fs::write(root.join("in_context.toml"), IN_CONTEXT).unwrap();
+    let run = engine(root, &["run", "in_context.toml"]).output().unwrap();
+    assert!(run.status.success(), "{}", said(&run));
+    let shown = Command::new(env!("CARGO_BIN_EXE_engine"))
+        .current_dir(root)
+        .args(["show", "in_context.toml", "scores.metrics"])
+        .env_remove("ENGINE_CACHE")
+        .output()
+        .unwrap();
+    assert!(said(&shown).contains("micro"), "{}", said(&shown));
+    let again = engine(root, &["run", "in_context.toml"]).output().unwrap();
+    assert!(said(&again).contains("nothing to do"), "{}", said(&again));
 }

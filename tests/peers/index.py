@@ -62,6 +62,15 @@ def make():
     scalar.add(x)
     fixture["scalar_codes"] = rows(faiss.vector_to_array(scalar.codes))
     fixture["scalar"] = answer(scalar, queries)
+    for name, metric in [("l2", faiss.METRIC_L2), ("ip", faiss.METRIC_INNER_PRODUCT)]:
+        for kind, index in [
+            ("scalar", faiss.IndexScalarQuantizer(D, faiss.ScalarQuantizer.QT_8bit, metric)),
+            ("product", faiss.IndexPQ(D, 2, 8, metric)),
+        ]:
+            index.train(x)
+            index.add(kept)
+            write(f"{kind}_{name}", index)
+            fixture[f"{kind}_{name}"] = answer(index, queries)
     product = faiss.IndexPQ(D, 4, 8)
     product.train(x)
     product.add(x)

@@ -197,6 +197,21 @@ def trainer(problem, rng):
     return dict(problem=problem, ids=ids, labels=labels, losses=hf.noted, logits=numbers(logits))
 
 
+def distillation():
+    """Tung and Mori 2019, over cosines, without the diagonal; and the cosine to the teacher."""
+    rng = torch.Generator().manual_seed(12)
+    student = torch.randn(5, 4, generator=rng).requires_grad_()
+    teacher = torch.randn(5, 4, generator=rng)
+    cases = dict(student=numbers(student), teacher=numbers(teacher))
+    apart = (F.normalize(student) @ F.normalize(student).T - F.normalize(teacher) @ F.normalize(teacher).T) ** 2
+    relational = apart[~torch.eye(5, dtype=torch.bool)].mean()
+    cosine = F.cosine_embedding_loss(student, teacher, torch.ones(5))
+    for name, loss in dict(relational=relational, cosine=cosine).items():
+        (gradient,) = torch.autograd.grad(loss, student, retain_graph=True)
+        cases[name] = dict(loss=loss.item(), gradient=numbers(gradient))
+    return cases
+
+
 def main():
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     transformers.set_seed(0)
@@ -209,6 +224,7 @@ def main():
         cosine=cosine(rng),
         logistic=logistic(rng),
         adapet=adapet(rng),
+        distillation=distillation(),
         trainer=[trainer(problem, rng) for problem in ["single_label_classification", "multi_label_classification"]],
     )
     (HERE / "expected.json").write_text(json.dumps(expected, indent=1) + "\n")

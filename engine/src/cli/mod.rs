@@ -8,9 +8,11 @@ mod diff;
 mod graph;
 mod init;
 mod log;
+mod named;
 mod ops;
 mod outcome;
 mod plan;
+mod predict;
 mod report;
 mod run;
 mod runs;
@@ -43,6 +45,7 @@ enum Command {
     Plan(plan::PlanCommand),
     Graph(graph::GraphCommand),
     Show(show::Show),
+    Predict(predict::Predict),
     Runs(runs::Runs),
     Diff(diff::Diff),
     Report(report::Report),
@@ -64,6 +67,7 @@ pub fn main() -> ExitCode {
         Command::Plan(command) => command.execute(),
         Command::Graph(command) => command.execute(),
         Command::Show(command) => command.execute(),
+        Command::Predict(command) => command.execute(),
         Command::Runs(command) => command.execute(),
         Command::Diff(command) => command.execute(),
         Command::Report(command) => command.execute(),

@@ -74,11 +74,16 @@ fn row(run: &RunRecord, now: i64) -> Vec<String> {
             .count();
         number::count(count as u64)
     };
+    let age = now.saturating_sub(run.started);
+    let took = match run.status.is_none() && run.running {
+        true => u64::try_from(age).unwrap_or(0) * 1000,
+        false => run.wall_ms,
+    };
     vec![
         run.folder.id.clone(),
         run.status_name().to_owned(),
-        ago(now.saturating_sub(run.started)),
-        super::console::words::milliseconds(run.wall_ms),
+        ago(age),
+        super::console::words::milliseconds(took),
         count(&[Outcome::Ran]),
         count(&[Outcome::Cached, Outcome::Shared]),
         count(&[Outcome::Failed]),

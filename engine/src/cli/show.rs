@@ -9,16 +9,13 @@ use clap::Args;
 use miette::{IntoDiagnostic, Result, WrapErr, miette};
 use table::parquet_file::parquet_schema;
 
-use super::plan::words;
+use super::named::cached;
 use super::terminal::{Paint, print, stdout_width};
-use super::workplace::{CacheArguments, PipelineArguments, shown};
-use crate::pipeline::Pipeline;
-use crate::plan::{Plan, Planned, Resolver, Selection};
+use super::workplace::{CacheArguments, PipelineArguments};
 use crate::report::number;
 use crate::report::table::{Column, TextTable};
 use crate::results::artifact::{numbers, table_head};
 use crate::results::output::OutputName;
-use crate::run::History;
 use crate::steps::PortType;
 
 /// Without a terminal, tables are cut to this many characters a line.
@@ -55,7 +52,7 @@ impl Show {
         let pipeline = self.pipeline.open()?;
         let output = OutputName::find(&pipeline, &self.output)?;
         let cache = self.cache.open(&pipeline.root)?;
-        let artifact = self.artifact(&pipeline, &cache, &output)?;
+        let (_, artifact) = cached(&pipeline, &cache, &output)?;
         if let Some(to) = &self.export {
             return export(&cache, &artifact, to);
         }
@@ -69,37 +66,6 @@ impl Show {
         }
         print(&text)?;
         Ok(ExitCode::SUCCESS)
-    }
-
-    fn artifact(
-        &self,
-        pipeline: &Pipeline,
-        cache: &Cache,
-        output: &OutputName<'_>,
-    ) -> Result<Artifact> {
-        let name = &output.instance.name;
-        let history = History::of_project(&pipeline.root);
-        let selection = Selection::new(pipeline, std::slice::from_ref(name), &[], &[])?;
-        let plan = Plan::make(
-            pipeline,
-            &Resolver::new(pipeline, cache),
-            &selection,
-            &history.previous(&pipeline.name, cache),
-        )?;
-        let planned = &plan.instances[output.index];
-        if let Planned::Cached(action) = planned
-            && let Some(artifact) = action.output(&output.port.name)
-        {
-            return Ok(artifact.clone());
-        }
-        Err(miette!(
-            help = format!(
-                "compute it: engine run {} --target '{name}'",
-                shown(&pipeline.path)
-            ),
-            "`{name}` is not computed as the file has it now ({})",
-            words(planned)
-        ))
     }
 
     /// What it is, its size, and what else the step gives.

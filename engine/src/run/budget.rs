@@ -52,7 +52,8 @@ impl Budget {
     }
 
     /// Takes what a step needs, or nothing where it must wait. Of the cores that it can make use of it gets its share
-    /// among `ready` steps, at least one; what is more than the machine has counts as all of it.
+    /// among those of the `ready` steps that may run at the same time, at least one; what is more than the machine has counts
+    /// as all of it.
     pub fn take(&mut self, needs: &Resources, ready: usize) -> Option<Grant> {
         let memory = needs.memory.min(self.total_memory);
         let gpu_fits = !needs.gpu
@@ -61,7 +62,8 @@ impl Budget {
         if self.is_exhausted() || memory > self.free_memory || !gpu_fits {
             return None;
         }
-        let share = (self.free_cores / ready.max(1)).max(1);
+        let sharing = ready.clamp(1, self.slots);
+        let share = (self.free_cores / sharing).max(1);
         let cores = needs.cores.clamp(1, share);
         self.free_cores -= cores;
         self.free_memory -= memory;
@@ -161,6 +163,16 @@ mod tests {
         };
         assert_eq!(budget.take(&needs, 2).unwrap().cores, 2);
         assert_eq!(budget.take(&needs, 1).unwrap().cores, 2);
+    }
+
+    #[test]
+    fn a_step_that_may_run_alone_gets_all_cores_however_many_are_ready() {
+        let mut budget = Budget::new(4, 1000, 1);
+        let needs = Resources {
+            cores: 4,
+            ..Resources::default()
+        };
+        assert_eq!(budget.take(&needs, 18).unwrap().cores, 4);
     }
 
     #[test]

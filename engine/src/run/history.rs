@@ -39,9 +39,11 @@ pub struct RunRecord {
     pub engine: String,
     /// Seconds since 1970.
     pub started: i64,
-    /// How it ended; `None` if it was killed.
+    /// How it ended; `None` if it was killed, or still runs.
     pub status: Option<RunStatus>,
-    /// How long it took, in milliseconds; up to its last record if it was killed.
+    /// Whether it still runs.
+    pub running: bool,
+    /// How long it took, in milliseconds; up to its last record if it has not ended.
     pub wall_ms: u64,
     /// Its instances, in the order in which they were done.
     pub steps: Vec<StepRecord>,
@@ -135,8 +137,12 @@ impl History {
     /// Reads a run. `None` where its journal does not even hold a beginning.
     pub fn read(&self, id: &str) -> Option<RunRecord> {
         let folder = self.folder(id);
-        let replay = journal::replay(&folder.journal()).ok()?;
-        RunRecord::from_events(folder, replay.events)
+        let path = folder.journal();
+        // Asked first: a run that ends between the two has ended in what is read.
+        let running = journal::is_being_written(&path);
+        let replay = journal::replay(&path).ok()?;
+        let run = RunRecord::from_events(folder, replay.events)?;
+        Some(RunRecord { running, ..run })
     }
 
     /// The newest run of a pipeline that finished everything it was asked for: its id and the digest of its plan.
@@ -263,6 +269,7 @@ impl RunRecord {
             engine,
             started,
             status: None,
+            running: false,
             wall_ms: 0,
             steps: Vec::new(),
         };
@@ -367,7 +374,11 @@ impl RunRecord {
 
     /// How it ended, in a word.
     pub fn status_name(&self) -> &'static str {
-        self.status.map_or("killed", RunStatus::name)
+        match (self.status, self.running) {
+            (Some(status), _) => status.name(),
+            (None, true) => "running",
+            (None, false) => "killed",
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The journal of a run: one event a line, each behind a checksum of its own. It is only ever appended to; what a
 //! kill tore off is dropped when it is read.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -17,12 +17,15 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Begins a journal; the file must not exist.
+    /// Begins a journal; the file must not exist. It is locked while it is being written, as far as the file system has locks.
     pub fn create(path: &Path) -> io::Result<Journal> {
         let file = OpenOptions::new()
             .append(true)
             .create_new(true)
             .open(path)?;
+        if let Err(error) = file.lock() {
+            tracing::debug!("{}: {error}", path.display());
+        }
         Ok(Journal {
             file: BufWriter::new(file),
             path: path.to_path_buf(),
@@ -46,6 +49,12 @@ impl Journal {
         self.file.flush()?;
         self.file.get_ref().sync_data()
     }
+}
+
+/// Whether somebody is writing a journal.
+pub fn is_being_written(path: &Path) -> bool {
+    File::open(path)
+        .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
 /// What a journal holds.
@@ -102,4 +111,21 @@ fn checksum(text: &str) -> String {
     let mut digest = cache::Digest::of(text.as_bytes()).to_string();
     digest.truncate(CHECKSUM_DIGITS);
     digest
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_journal_is_being_written_until_its_writer_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        assert!(!is_being_written(&path));
+        let first = Journal::create(&path).unwrap();
+        assert!(is_being_written(&path));
+        first.finish().unwrap();
+        assert!(!is_being_written(&path));
+    }
 }

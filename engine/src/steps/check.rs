@@ -17,6 +17,8 @@ pub enum ColumnType {
     Labels,
     /// Integers or floats.
     Number,
+    /// Vectors of one length.
+    Vectors,
 }
 
 impl ColumnType {
@@ -30,6 +32,10 @@ impl ColumnType {
                 other => text(other),
             },
             ColumnType::Number => data_type.is_numeric(),
+            ColumnType::Vectors => match data_type {
+                DataType::FixedSizeList(item, _) => *item.data_type() == DataType::Float32,
+                _ => false,
+            },
         }
     }
 
@@ -39,6 +45,7 @@ impl ColumnType {
             ColumnType::Text => "text",
             ColumnType::Labels => "labels (text or a list of texts)",
             ColumnType::Number => "numbers",
+            ColumnType::Vectors => "vectors, which `embed` makes of texts",
         }
     }
 }

@@ -10,9 +10,11 @@ mod compare;
 pub mod context;
 mod dedupe;
 mod embed;
+mod encoding;
 pub mod error;
 mod evaluate;
 mod fill_mask;
+mod index;
 mod joined;
 pub mod kind;
 mod linear_model;
@@ -23,9 +25,11 @@ mod model_card;
 mod neighbours;
 pub mod ordered;
 pub mod port;
-mod predict;
-mod rows;
+pub mod predict;
+pub mod rows;
+mod saved_index;
 mod scored;
+mod search;
 mod select;
 mod slices;
 mod split;
@@ -35,7 +39,7 @@ mod testing;
 mod tokenize;
 mod tokenizer;
 mod train;
-mod transformer;
+pub mod transformer;
 mod vectorize;
 mod words;
 mod zero_shot;
@@ -51,7 +55,7 @@ pub use port::{Arity, InputPort, OutputPort, PortType};
 
 /// Every kind that a pipeline can name.
 pub fn kinds() -> &'static [Kind] {
-    static KINDS: [Kind; 32] = [
+    static KINDS: [Kind; 38] = [
         Kind::of::<augment::back_translation::BackTranslation>(),
         Kind::of::<augment::contextual::Contextual>(),
         Kind::of::<augment::eda::Eda>(),
@@ -62,10 +66,15 @@ pub fn kinds() -> &'static [Kind] {
         Kind::of::<embed::Embed>(),
         Kind::of::<evaluate::Evaluate>(),
         Kind::of::<fill_mask::FillMask>(),
+        Kind::of::<index::Build<index::flat::Flat>>(),
+        Kind::of::<index::Build<index::ivf::Ivf>>(),
+        Kind::of::<index::Build<index::product::Product>>(),
+        Kind::of::<index::Build<index::scalar::Scalar>>(),
         Kind::of::<load::Load>(),
         Kind::of::<map_labels::MapLabels>(),
         Kind::of::<model::Model>(),
         Kind::of::<predict::Predict>(),
+        Kind::of::<search::Search>(),
         Kind::of::<select::Select>(),
         Kind::of::<slices::Slices>(),
         Kind::of::<split::Split>(),
@@ -73,6 +82,7 @@ pub fn kinds() -> &'static [Kind] {
         Kind::of::<tokenize::Tokenize>(),
         Kind::of::<tokenizer::LearnTokenizer>(),
         Kind::of::<train::Train<train::Tuned<train::fine_tune::FineTune>>>(),
+        Kind::of::<train::Train<train::in_context::InContext>>(),
         Kind::of::<train::Tuned<train::mlm::Mlm>>(),
         Kind::of::<train::Train<train::knn::Knn>>(),
         Kind::of::<train::Train<train::logistic_regression::LogisticRegression>>(),

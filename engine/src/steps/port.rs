@@ -15,6 +15,8 @@ pub enum PortType {
     Vectorizer,
     /// A vocabulary and how texts become tokens of it: a folder with tokenizer.json. A model's folder is one, too.
     Tokenizer,
+    /// Vectors to search among: a folder with index.faiss and config.json.
+    Index,
     /// Numbers, as JSON.
     Metrics,
     /// A figure, as SVG.
@@ -31,6 +33,7 @@ impl PortType {
             PortType::Model => "model",
             PortType::Vectorizer => "vectorizer",
             PortType::Tokenizer => "tokenizer",
+            PortType::Index => "index",
             PortType::Metrics => "metrics",
             PortType::Figure => "figure",
             PortType::File => "file",

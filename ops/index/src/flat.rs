@@ -99,6 +99,16 @@ impl FlatIndex {
         ))
     }
 
+    /// The same with another metric.
+    pub(crate) fn with_metric(self, metric: Metric) -> Self {
+        Self { metric, ..self }
+    }
+
+    /// Bytes of memory for the vectors and what is known of them.
+    pub(crate) fn bytes(&self) -> usize {
+        4 * self.vectors.len() + size_of_val(&self.facts[..])
+    }
+
     pub(crate) fn search_checked(
         &self,
         threads: &Threads,

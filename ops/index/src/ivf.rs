@@ -107,6 +107,31 @@ impl IvfIndex {
         self.lists.len()
     }
 
+    /// The same, of which FAISS and [`AnyIndex::search`](crate::AnyIndex::search) look into so many lists by themselves.
+    ///
+    /// # Errors
+    /// [`IndexError::Probes`] for more lists than there are, or none.
+    pub fn with_default_probes(self, probes: usize) -> Result<Self> {
+        let lists = self.lists();
+        match (1..=lists).contains(&probes) {
+            true => Ok(Self { probes, ..self }),
+            false => Err(IndexError::Probes { probes, lists }),
+        }
+    }
+
+    /// The same with another metric.
+    pub(crate) fn with_metric(self, metric: Metric) -> Self {
+        Self { metric, ..self }
+    }
+
+    /// Bytes of memory for the vectors, their ids, the centroids, and what is known of them.
+    pub(crate) fn bytes(&self) -> usize {
+        let list = |list: &List| {
+            4 * list.vectors.len() + 8 * list.ids.len() + size_of_val(&list.facts[..])
+        };
+        self.quantiser.bytes() + self.lists.iter().map(list).sum::<usize>()
+    }
+
     /// Adds vectors `[n, dimension]`; ids go on from the number of vectors held.
     ///
     /// # Errors

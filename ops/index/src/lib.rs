@@ -5,6 +5,7 @@
 //! have the same bits whatever the number of threads or of queries: matrix products only sort out what can't be among the nearest,
 //! by bounds on their error, and what is left is computed exactly.
 
+mod any;
 mod candidates;
 mod chunk;
 mod dense;
@@ -22,6 +23,7 @@ mod product;
 mod scalar;
 mod vectors;
 
+pub use any::AnyIndex;
 pub use error::{IndexError, Result};
 pub use flat::FlatIndex;
 pub use ivf::IvfIndex;

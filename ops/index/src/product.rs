@@ -11,7 +11,7 @@ use crate::dense::{self, Source};
 use crate::flat::check_search;
 use crate::kernels;
 use crate::kmeans::{KMeans, nearest};
-use crate::vectors::checked;
+use crate::vectors::{are_sound, checked};
 use crate::{IndexError, Metric, Neighbours, Result};
 
 /// Centroids of a part, as many as a byte tells apart.
@@ -77,6 +77,59 @@ impl ProductIndex {
         })
     }
 
+    /// The index of codes that were made before; nothing if they stand for vectors that no search works with.
+    pub(crate) fn of_codes(
+        metric: Metric,
+        dimension: usize,
+        parts: usize,
+        centroids: Vec<f32>,
+        codes: Vec<u8>,
+    ) -> Option<Self> {
+        let mut index = Self {
+            metric,
+            dimension,
+            parts,
+            centroids,
+            codes,
+            facts: Vec::new(),
+            longest: 0.0,
+        };
+        index.learn_facts();
+        let is_sound = are_sound(&index.facts) && index.centroids.iter().all(|x| x.is_finite());
+        is_sound.then_some(index)
+    }
+
+    /// The centroids, `[parts, 256, dimension / parts]`.
+    pub(crate) fn centroids(&self) -> &[f32] {
+        &self.centroids
+    }
+
+    /// The same with another metric.
+    pub(crate) fn with_metric(self, metric: Metric) -> Self {
+        Self { metric, ..self }
+    }
+
+    /// Bytes of memory for the vectors and what is known of them.
+    pub(crate) fn bytes(&self) -> usize {
+        4 * self.centroids.len() + self.codes.len() + size_of_val(&self.facts[..])
+    }
+
+    /// Notes what bounds need to know of vectors whose codes are new.
+    fn learn_facts(&mut self) {
+        let mut vector = vec![0.0; self.dimension];
+        for place in self.facts.len()..self.codes.len() / self.parts {
+            self.decode(place, &mut vector);
+            let facts = Facts::of(&vector);
+            self.longest = self.longest.max(facts.length);
+            self.facts.push(facts);
+        }
+    }
+
+    /// The codes, `[len, parts]`.
+    pub fn codes(&self) -> &[u8] {
+        &self.codes
+    }
+
     /// The number of components of a vector.
     pub fn dimension(&self) -> usize {
         self.dimension
@@ -125,13 +178,7 @@ impl ProductIndex {
             }
         }
         self.codes.extend(codes);
-        let mut vector = vec![0.0; self.dimension];
-        for place in begin..begin + added {
-            self.decode(place, &mut vector);
-            let facts = Facts::of(&vector);
-            self.longest = self.longest.max(facts.length);
-            self.facts.push(facts);
-        }
+        self.learn_facts();
         Ok(())
     }
 

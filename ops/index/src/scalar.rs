@@ -10,7 +10,7 @@ use crate::chunk::Facts;
 use crate::dense::{self, Source};
 use crate::flat::check_search;
 use crate::kernels;
-use crate::vectors::checked;
+use crate::vectors::{are_sound, checked};
 use crate::{IndexError, Metric, Neighbours, Result};
 
 /// Exhaustive search over vectors of a byte a component, a quarter of the memory of [`FlatIndex`](crate::FlatIndex).
@@ -59,6 +59,44 @@ impl ScalarIndex {
             codes: Vec::new(),
             facts: Vec::new(),
         })
+    }
+
+    /// The index of codes that were made before; nothing if they stand for vectors that no search works with.
+    pub(crate) fn of_codes(
+        metric: Metric,
+        least: Vec<f32>,
+        extent: Vec<f32>,
+        codes: Vec<u8>,
+    ) -> Option<Self> {
+        let mut decoded = vec![0.0; least.len()];
+        let mut facts = Vec::with_capacity(codes.len() / least.len().max(1));
+        for codes in codes.chunks_exact(least.len().max(1)) {
+            decode(codes, &least, &extent, &mut decoded);
+            facts.push(Facts::of(&decoded));
+        }
+        let is_sound = are_sound(&facts) && least.iter().chain(&extent).all(|x| x.is_finite());
+        is_sound.then_some(Self {
+            metric,
+            least,
+            extent,
+            codes,
+            facts,
+        })
+    }
+
+    /// The least value of each component, and how far from it the largest one is.
+    pub(crate) fn steps(&self) -> (&[f32], &[f32]) {
+        (&self.least, &self.extent)
+    }
+
+    /// The same with another metric.
+    pub(crate) fn with_metric(self, metric: Metric) -> Self {
+        Self { metric, ..self }
+    }
+
+    /// Bytes of memory for the vectors and what is known of them.
+    pub(crate) fn bytes(&self) -> usize {
+        8 * self.least.len() + self.codes.len() + size_of_val(&self.facts[..])
     }
 
     /// The number of components of a vector.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::chunk::Facts;
 use crate::kernels;
 use crate::{IndexError, Metric, Result};
 
@@ -48,6 +49,12 @@ pub(crate) fn checked<'a>(
         return normalised(doing, vectors, dimension).map(Cow::Owned);
     }
     Ok(Cow::Borrowed(vectors))
+}
+
+/// Whether vectors that were read from codes are finite, and their squares numbers.
+pub(crate) fn are_sound(facts: &[Facts]) -> bool {
+    let is_sound = |facts: &Facts| f64::from(facts.length) <= MOST_LENGTH;
+    facts.iter().all(is_sound)
 }
 
 fn normalised(doing: &'static str, vectors: &[f32], dimension: usize) -> Result<Vec<f32>> {

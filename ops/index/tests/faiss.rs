@@ -5,7 +5,8 @@
 use std::path::{Path, PathBuf};
 
 use index::{
-    FlatIndex, IndexError, IvfIndex, KMeans, Metric, Neighbours, ProductIndex, ScalarIndex,
+    AnyIndex, FlatIndex, IndexError, IvfIndex, KMeans, Metric, Neighbours, ProductIndex,
+    ScalarIndex,
 };
 use serde_json::Value;
 use tensor::cpu::Threads;
@@ -158,6 +159,87 @@ fn ivf_files_of_faiss_are_read_searched_and_written_to_the_byte() {
 }
 
 #[test]
+fn files_of_codes_are_read_searched_and_written_to_the_byte() {
+    let (data, threads, folder) = (
+        Fixture::read(),
+        Threads::new(2),
+        tempfile::tempdir().unwrap(),
+    );
+    let to = folder.path().join("index");
+    for kind in ["scalar", "product", "flat", "ivf"] {
+        for (name, metric) in KINDS {
+            let name = format!("{kind}_{name}");
+            let path = fixture(&format!("{name}.faiss"));
+            let index = AnyIndex::read_faiss(&path).unwrap();
+            let found = (index.kind(), index.metric(), index.len(), index.dimension());
+            assert_eq!(found, (kind, metric, 60, data.d()));
+            let queries = data.floats("queries");
+            data.assert_found(&name, &index.search(&threads, &queries, 5, None).unwrap());
+            index.write_faiss(&to).unwrap();
+            assert_eq!(
+                std::fs::read(&to).unwrap(),
+                std::fs::read(&path).unwrap(),
+                "{name}"
+            );
+        }
+    }
+    let unread = ScalarIndex::read_faiss(&fixture("product_l2.faiss")).unwrap_err();
+    assert!(
+        unread.to_string().contains("begins with `IxSQ`"),
+        "{unread}"
+    );
+    std::fs::write(&to, b"IHNf and more").unwrap();
+    let unread = AnyIndex::read_faiss(&to).unwrap_err().to_string();
+    assert!(unread.contains("byte 0: this is `IHNf`"), "{unread}");
+}
+
+#[test]
+fn cosines_come_back_from_a_file_of_inner_products() {
+    let (data, threads, folder) = (
+        Fixture::read(),
+        Threads::new(2),
+        tempfile::tempdir().unwrap(),
+    );
+    let (vectors, d, to) = (
+        data.floats("vectors"),
+        data.d(),
+        folder.path().join("index"),
+    );
+    let metric = Metric::Cosine;
+    let mut flat = FlatIndex::new(d, metric).unwrap();
+    flat.add(&vectors).unwrap();
+    let ivf = IvfIndex::train(&threads, &vectors, d, metric, 6, KMeans::default()).unwrap();
+    let mut ivf = ivf.with_default_probes(2).unwrap();
+    ivf.add(&threads, &vectors).unwrap();
+    let mut scalar = ScalarIndex::train(&vectors, d, metric).unwrap();
+    scalar.add(&vectors).unwrap();
+    let mut product =
+        ProductIndex::train(&threads, &vectors, d, metric, 4, KMeans::default()).unwrap();
+    product.add(&threads, &vectors).unwrap();
+    let all = [
+        AnyIndex::Flat(flat),
+        AnyIndex::Ivf(ivf),
+        AnyIndex::Scalar(scalar),
+        AnyIndex::Product(product),
+    ];
+    // Twice as long, which makes no difference to cosines.
+    let queries: Vec<f32> = data.floats("queries").iter().map(|x| 2.0 * x).collect();
+    for index in all {
+        index.write_faiss(&to).unwrap();
+        let read = AnyIndex::read_faiss(&to).unwrap();
+        assert_eq!(read.metric(), Metric::InnerProduct);
+        let read = read.into_cosine();
+        assert_eq!((read.metric(), read.bytes()), (metric, index.bytes()));
+        assert_eq!(
+            read.search(&threads, &queries, 5, None).unwrap(),
+            index.search(&threads, &queries, 5, None).unwrap(),
+            "{}",
+            index.kind()
+        );
+    }
+}
+
+#[test]
 fn the_same_seed_gives_the_centroids_of_faiss() {
     let (data, threads) = (Fixture::read(), Threads::new(2));
     let d = data.d();
@@ -249,6 +331,12 @@ fn a_damaged_file_is_refused_and_the_message_says_where() {
         ("ivf_l2", |path| IvfIndex::read_faiss(path).map(|_| ())),
         ("ivf_ip_sparse", |path| {
             IvfIndex::read_faiss(path).map(|_| ())
+        }),
+        ("scalar_l2", |path| {
+            ScalarIndex::read_faiss(path).map(|_| ())
+        }),
+        ("product_ip", |path| {
+            ProductIndex::read_faiss(path).map(|_| ())
         }),
     ] {
         let bytes = std::fs::read(fixture(&format!("{name}.faiss"))).unwrap();

@@ -6,7 +6,7 @@ use std::path::Path;
 use nn::bert::{EncoderConfig, SequenceClassifier};
 use nn::{Forward, Pretrained};
 use serde::{Deserialize, Serialize};
-use tensor::{DType, Device, RandomKey};
+use tensor::{Device, RandomKey};
 
 use crate::thresholds::decide;
 use crate::{LabelNetwork, MethodError, Problem, Result, Targets, Text, data, predict};
@@ -77,14 +77,14 @@ pub struct Classifier<N> {
 }
 
 impl<N: LabelNetwork> Classifier<N> {
-    /// The probability of each label of each text, `[texts * labels]`, computed in `precision`, in batches of about as many
+    /// The probability of each label of each text, `[texts * labels]`, computed as `forward` says, in batches of about as many
     /// tokens.
     ///
     /// # Errors
     /// [`MethodError::Input`] for texts that the model cannot read.
-    pub fn probabilities(&self, texts: &[Text], precision: DType) -> Result<Vec<f32>> {
+    pub fn probabilities(&self, texts: &[Text], forward: impl Into<Forward>) -> Result<Vec<f32>> {
+        let forward = forward.into();
         data::check_texts("predict", "texts", texts, &self.network)?;
-        let forward = Forward::inference().in_precision(precision);
         let logits = predict::logits(&self.network, texts, |_| forward)?;
         Ok(predict::probabilities(
             self.decision.problem,
@@ -97,8 +97,8 @@ impl<N: LabelNetwork> Classifier<N> {
     ///
     /// # Errors
     /// As [`Classifier::probabilities`].
-    pub fn predict(&self, texts: &[Text], precision: DType) -> Result<Targets> {
-        Ok(self.decision.decide(&self.probabilities(texts, precision)?))
+    pub fn predict(&self, texts: &[Text], forward: impl Into<Forward>) -> Result<Targets> {
+        Ok(self.decision.decide(&self.probabilities(texts, forward)?))
     }
 }
 

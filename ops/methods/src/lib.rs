@@ -1,4 +1,5 @@
-//! Few-label training over transformer encoders: fine-tuning, domain adaptation, UDA, self-training, SetFit, prompts.
+//! Few-label training over transformer encoders: fine-tuning, domain adaptation, UDA, self-training, SetFit, prompts,
+//! distillation of embeddings.
 //!
 //! Each method takes tokenised texts, their labels, options and a [`Session`] (seed, [`Observer`], folder for checkpoints), and
 //! gives a trained model. It is generic over the model, of which it asks only what the traits [`Network`] and those above it say, and over the
@@ -8,6 +9,7 @@ pub mod batches;
 mod classifier;
 mod contextual;
 mod data;
+mod distill;
 mod embed;
 mod error;
 mod fine_tune;
@@ -34,6 +36,7 @@ pub mod ust;
 pub use classifier::{Classifier, Decision, LABELS_FILE, with_labels};
 pub use contextual::{Change, Changeable, Contextual, Edit, contextual};
 pub use data::{Labelled, Problem, Targets, Text, Vocabulary};
+pub use distill::{Distill, Distillation, Taught, distill, distillation_loss};
 pub use embed::embed;
 pub use error::{MethodError, Result};
 pub use fine_tune::{FineTune, fine_tune};
@@ -44,7 +47,7 @@ pub use network::{LabelNetwork, MaskedNetwork, Network, SentenceNetwork};
 pub use observer::{Evaluation, Observer, StepReport};
 pub use options::Optimisation;
 pub use predict::{BATCH_TOKENS, batches_of_lengths};
-pub use prompt::{Prompt, PromptClassifier, Prompting, prompt};
+pub use prompt::{InContextClassifier, Prompt, PromptClassifier, Prompting, prompt};
 pub use rounds::{Rounds, Start};
 pub use self_training::{SelfTraining, self_training};
 pub use setfit::{SetFit, SetFitClassifier, setfit};

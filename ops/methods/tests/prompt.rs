@@ -13,13 +13,13 @@ use common::{
     straight_and_resumed, text, vocabulary,
 };
 use methods::loss::Goal;
-use methods::prompt::in_context::{Causal, CausalScorer, Demonstration, InContext};
+use methods::prompt::in_context::{Causal, CausalScorer, Demonstration, InContext, choose};
 use methods::prompt::{
     Objective, Pattern, Piece, Words, among_labels, decoupled, label_conditioned,
 };
 use methods::{
-    Labelled, MethodError, Optimisation, Prompt, PromptClassifier, Prompting, Session, Targets,
-    Text, Thresholds, prompt,
+    Decision, InContextClassifier, Labelled, MethodError, Optimisation, Problem, Prompt,
+    PromptClassifier, Prompting, Session, Targets, Text, Thresholds, prompt,
 };
 use nn::bert::MaskedLm;
 use nn::gpt2::{Gpt2Config, Gpt2LanguageModel};
@@ -365,9 +365,7 @@ fn examples_stand_before_the_text_as_far_as_there_is_room() {
     assert!(shown().prompt(&[15], 4).is_err());
 }
 
-#[test]
-fn a_causal_model_scores_words_as_its_whole_text_does() {
-    let device = native();
+fn small_gpt2(device: &Device) -> Gpt2LanguageModel {
     let config = Gpt2Config {
         vocab_size: 40,
         n_positions: 24,
@@ -379,9 +377,15 @@ fn a_causal_model_scores_words_as_its_whole_text_does() {
     let init = Init {
         deviation: 0.3,
         key: RandomKey::new(3),
-        device: &device,
+        device,
     };
-    let model = Gpt2LanguageModel::new(&config, &init).expect("a model");
+    Gpt2LanguageModel::new(&config, &init).expect("a model")
+}
+
+#[test]
+fn a_causal_model_scores_words_as_its_whole_text_does() {
+    let device = native();
+    let model = small_gpt2(&device);
     let causal = Causal {
         model: &model,
         cache: model.model().cache(1),
@@ -416,4 +420,79 @@ fn a_causal_model_scores_words_as_its_whole_text_does() {
         let first = 1.0 / (1.0 + (sums[1] - sums[0]).exp());
         close(found, &[first, 1.0 - first], 1e-4, "probabilities");
     }
+}
+
+#[test]
+fn examples_that_are_read_once_give_what_whole_prompts_give_before_and_after_saving() {
+    let model = small_gpt2(&native());
+    let causal = Causal {
+        model: &model,
+        cache: model.model().cache(1),
+        forward: Forward::inference(),
+    };
+    let (texts, empty) = (
+        [text(&[15, 16]), text(&[10]), text(&[])],
+        [text(&[]), text(&[9])],
+    );
+    let expected = shown()
+        .calibrated(&causal, &texts, &empty)
+        .expect("probabilities");
+    let decision = Decision {
+        problem: Problem::Single,
+        labels: vec!["a".to_owned(), "b".to_owned()],
+        thresholds: vec![0.5; 2],
+    };
+    let classifier = InContextClassifier::new(model.clone(), shown(), &empty, decision.clone())
+        .expect("a classifier");
+    let go_on = |_| false;
+    let found = classifier.probabilities(&texts, DType::F32, &go_on);
+    close(&found.expect("numbers"), &expected, 1e-5, "read once");
+    let folder = tempfile::tempdir().expect("a folder");
+    classifier.save(folder.path()).expect("a saved model");
+    let read = InContextClassifier::open(folder.path(), &native()).expect("the model");
+    let found = read.probabilities(&texts, DType::F32, &go_on);
+    close(&found.expect("numbers"), &expected, 1e-5, "saved");
+    let stopped = read.probabilities(&texts, DType::F32, &|_| true);
+    assert!(matches!(stopped, Err(MethodError::Interrupted { .. })));
+
+    let long = InContext {
+        instruction: vec![20; 20],
+        ..shown()
+    };
+    let refused = InContextClassifier::new(model, long, &[], decision).expect_err("an error");
+    assert!(
+        refused.to_string().contains("the model takes 24"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn as_many_examples_of_each_label_are_shown_as_there_are() {
+    let targets = Targets::Multi(vec![
+        vec![true, true, false],
+        vec![true, false, false],
+        vec![false, true, false],
+        vec![true, false, false],
+        vec![false, false, false],
+    ]);
+    for seed in 0..20 {
+        let key = RandomKey::new(seed);
+        let two = choose(&targets, 3, 2, key);
+        let mut labels: Vec<usize> = two.iter().map(|(_, label)| *label).collect();
+        labels.sort_unstable();
+        assert_eq!(labels, [0, 1]);
+        // Those with one label only come first.
+        assert!(
+            two.iter().all(|(row, _)| [1, 2, 3].contains(row)),
+            "{two:?}"
+        );
+        let mut all: Vec<usize> = choose(&targets, 3, 9, key)
+            .iter()
+            .map(|one| one.0)
+            .collect();
+        all.sort_unstable();
+        assert_eq!(all, [0, 1, 2, 3]);
+    }
+    let key = RandomKey::new(1);
+    assert_eq!(choose(&targets, 3, 4, key), choose(&targets, 3, 4, key));
 }

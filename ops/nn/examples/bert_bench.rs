@@ -20,7 +20,8 @@ fn main() -> Result<(), NnError> {
     let device = Device::cpu_with_threads(number(1, 2));
     let iterations = number(2, 5);
     let seconds = match arguments.first().map(String::as_str) {
-        Some("train") => train(&device, iterations)?,
+        Some("train") => train(&BertConfig::default(), 4, &device, iterations)?,
+        Some("train-minilm") => train(&minilm_config(), 8, &device, iterations)?,
         Some("minilm-half") => minilm(
             &device,
             iterations,
@@ -46,22 +47,29 @@ fn texts(count: u32, device: &Device) -> Result<Packed, NnError> {
     Ok(Packed::new(&texts, device)?)
 }
 
-fn minilm(device: &Device, iterations: usize, forward: Forward) -> Result<f64, NnError> {
-    let config = BertConfig {
+fn minilm_config() -> BertConfig {
+    BertConfig {
         hidden_size: 384,
         num_hidden_layers: 6,
         intermediate_size: 1536,
         ..BertConfig::default()
-    };
-    let model = SentenceEncoder::new(&config, &init(device))?;
+    }
+}
+
+fn minilm(device: &Device, iterations: usize, forward: Forward) -> Result<f64, NnError> {
+    let model = SentenceEncoder::new(&minilm_config(), &init(device))?;
     let texts = texts(32, device)?;
     let encode = || no_grad(|| model.forward(&texts, forward));
     median(iterations, || encode().map(|_| ()))
 }
 
-fn train(device: &Device, iterations: usize) -> Result<f64, NnError> {
-    let config = BertConfig::default();
-    let mut model = BertForSequenceClassification::new(&config, &init(device))?;
+fn train(
+    config: &BertConfig,
+    count: u32,
+    device: &Device,
+    iterations: usize,
+) -> Result<f64, NnError> {
+    let mut model = BertForSequenceClassification::new(config, &init(device))?;
     let options = TrainOptions {
         schedule: Schedule {
             learning_rate: 3e-5,
@@ -75,8 +83,9 @@ fn train(device: &Device, iterations: usize) -> Result<f64, NnError> {
     };
     let optimizer = AdamW::new(&model, decay_matrices(0.01))?;
     let mut trainer = Trainer::new(optimizer, options, RandomKey::new(2));
-    let texts = texts(4, device)?;
-    let labels = Tensor::new(&[0_u32, 1, 0, 1], [4], device)?;
+    let texts = texts(count, device)?;
+    let labels: Vec<u32> = (0..count).map(|text| text % 2).collect();
+    let labels = Tensor::new(&labels, [labels.len()], device)?;
     let seconds = median(iterations, || {
         let step = trainer.step(&mut model, 1, |model, _, forward| {
             Ok(model

@@ -107,3 +107,10 @@ impl Forward {
         }
     }
 }
+
+impl From<DType> for Forward {
+    /// Inference in a precision.
+    fn from(precision: DType) -> Self {
+        Self::inference().in_precision(precision)
+    }
+}

@@ -261,13 +261,15 @@ fn check_output(
             )));
         }
         PortType::Figure | PortType::File => {}
-        PortType::Model | PortType::Vectorizer | PortType::Tokenizer if !path.is_dir() => {
+        PortType::Model | PortType::Vectorizer | PortType::Tokenizer | PortType::Index
+            if !path.is_dir() =>
+        {
             return Err(wrong(format!(
                 "the output `{name}` is a file, and a {} is a folder",
                 port_type.name()
             )));
         }
-        PortType::Model | PortType::Vectorizer | PortType::Tokenizer => {}
+        PortType::Model | PortType::Vectorizer | PortType::Tokenizer | PortType::Index => {}
     }
     Ok(())
 }

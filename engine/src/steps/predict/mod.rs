@@ -3,16 +3,21 @@
 //! - `linear`: the scores of a model over a vectorizer's features
 //! - `neighbours`: the votes of the nearest rows
 //! - `transformer`: the scores of a fine-tuned transformer
+//! - `labeller`: any of them, read once
 
+mod labeller;
 mod linear;
 mod neighbours;
 mod transformer;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use text::{LabelSets, Scores, Task};
 
-use super::transformer::folder::{ModelKind, kind_of};
+pub use labeller::{Labeller, Rule, Scored};
+
+use super::neighbours::vectors;
+use super::rows::texts;
+use super::transformer::inference::InferencePrecision;
 use super::{
     Check, ColumnType, Context, InputPort, OutputPort, PortType, Resources, Step, StepError,
     StepKind, scored,
@@ -37,20 +42,9 @@ pub struct Predict {
     #[serde(default)]
     #[schemars(range(min = 1))]
     top_k: Option<usize>,
-}
-
-/// What a model says of the rows of a table.
-struct Scored {
-    /// The labels that it knows.
-    labels: Vec<String>,
-    /// Whether a row carries one label or several.
-    task: Task,
-    /// The probability of each label, `[rows, labels]`.
-    probabilities: Scores,
-    /// What ranks labels, where probabilities are rounded; the probabilities without.
-    ranks: Option<Scores>,
-    /// From which probability on a row has a label.
-    thresholds: Vec<f64>,
+    /// What a transformer computes in. Probabilities in half precision differ in the third digit. Default: "f32".
+    #[serde(default, skip_serializing_if = "InferencePrecision::is_default")]
+    precision: InferencePrecision,
 }
 
 fn text_column() -> String {
@@ -86,34 +80,38 @@ impl Step for Predict {
     fn run(&self, context: &Context<'_>) -> Result<(), StepError> {
         let folder = context.path("model")?;
         let table = context.table("table")?;
-        let scored = match kind_of(folder)? {
-            ModelKind::Linear => linear::score(folder, &table, &self.text, context)?,
-            ModelKind::Transformer => transformer::score(folder, &self.text, context)?,
-            ModelKind::Neighbours => neighbours::score(folder, &table, context)?,
+        let model = Labeller::open(folder, self.precision, || context.open_device())?;
+        let scored = match &model {
+            Labeller::Linear(saved) => {
+                let column = table.text_column(&self.text)?;
+                linear::score(saved, &texts(&column), &context.workers())?
+            }
+            Labeller::Transformer(model) => {
+                let texts = model.tokens.of_port(context, "table", &self.text)?;
+                model.score(&texts, &|done| {
+                    context
+                        .progress
+                        .update(done as u64, texts.len() as u64, "texts");
+                    context.is_cancelled()
+                })?
+            }
+            Labeller::Neighbours(model) => {
+                let (queries, dimension) = vectors(&table, neighbours::VECTOR)?;
+                neighbours::score(model, &queries, dimension, context.threads)?
+            }
         };
         context.check()?;
-        let predicted = self.decide(&scored)?;
+        let predicted = scored.decide(&self.rule())?;
         scored::write(context, table, &scored.probabilities, &predicted)
     }
 }
 
 impl Predict {
-    fn decide(&self, scored: &Scored) -> Result<LabelSets, StepError> {
-        let labels = &scored.labels;
-        let ranks = scored.ranks.as_ref().unwrap_or(&scored.probabilities);
-        match (scored.task, self.threshold, self.top_k) {
-            (Task::MultiClass, None, None) => Ok(ranks.top_k(1, labels)?),
-            (Task::MultiClass, ..) => Err(StepError::new(
-                "the model predicts exactly one label a row, so neither `threshold` nor `top_k` has a meaning",
-            )
-            .help("leave both out, or train with task = \"multi_label\"")),
-            (Task::MultiLabel, _, Some(k)) => Ok(ranks.top_k(k, labels)?),
-            (Task::MultiLabel, Some(threshold), None) => {
-                Ok(scored.probabilities.above(&vec![threshold; labels.len()], labels)?)
-            }
-            (Task::MultiLabel, None, None) => {
-                Ok(scored.probabilities.above(&scored.thresholds, labels)?)
-            }
+    fn rule(&self) -> Rule {
+        match (self.threshold, self.top_k) {
+            (_, Some(k)) => Rule::TopK(k),
+            (Some(threshold), None) => Rule::Threshold(threshold),
+            (None, None) => Rule::OfModel,
         }
     }
 }
@@ -121,7 +119,7 @@ impl Predict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::steps::testing::{Outcome, Trial, labelled};
+    use crate::steps::testing::{Outcome, Trial, labelled, word_model};
     use crate::steps::train::{Train, naive_bayes::NaiveBayes};
     use crate::steps::vectorize::Vectorize;
     use serde_json::{Value as Json, json};
@@ -205,5 +203,43 @@ mod tests {
         std::fs::write(&tensors, &bytes[..bytes.len() - 8]).unwrap();
         let said = trial(json!({}), &model).fails();
         assert!(said.contains("model.safetensors"), "{said}");
+    }
+
+    /// The scores of a small transformer, whose config.json is that of `transformers` and of a training.
+    fn transformer_scores(precision: &str) -> Vec<f64> {
+        let folder = word_model("distilbert_classifier", &[]);
+        let path = folder.path().join("config.json");
+        let mut config: Json = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        config["training"] = json!({ "method": "fine_tune", "rows": 8 });
+        std::fs::write(&path, config.to_string()).unwrap();
+        let labels = json!({
+            "problem": "multi_label_classification",
+            "labels": ["bug", "docs", "io"],
+            "thresholds": [0.5, 0.5, 0.5],
+        });
+        std::fs::write(folder.path().join("labels.json"), labels.to_string()).unwrap();
+        let rows = labelled(&[("w7 w9 w30 w11 w8", ""), ("w12 w44", "")]);
+        let outcome = Trial::new::<Predict>(json!({ "precision": precision }))
+            .kept("model", folder)
+            .input("table", &rows)
+            .run();
+        let table = outcome.table("predictions");
+        let scores = ["bug", "docs", "io"].map(|label| {
+            let column = table.float_column(&format!("score.{label}")).unwrap();
+            column.values().to_vec()
+        });
+        scores.concat()
+    }
+
+    #[test]
+    fn scores_in_half_precision_are_near_those_in_single_precision() {
+        let single = transformer_scores("f32");
+        for precision in ["half", "auto"] {
+            let other = transformer_scores(precision);
+            let differ = single.iter().zip(&other).map(|(a, b)| (a - b).abs());
+            let most = differ.fold(0.0, f64::max);
+            assert!(most < 5e-3, "{precision}: {most}");
+            assert!(precision == "auto" || most > 0.0);
+        }
     }
 }

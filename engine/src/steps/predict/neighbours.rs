@@ -1,29 +1,28 @@
 //! The votes of the nearest rows.
 
-use std::path::Path;
-
-use table::Table;
-
-use super::super::neighbours::{Neighbours, shares, vectors};
-use super::super::{Context, StepError};
+use super::super::StepError;
+use super::super::neighbours::{Config, Neighbours, shares};
 use super::Scored;
 
 /// The column that `embed` writes.
-const VECTOR: &str = "vector";
+pub const VECTOR: &str = "vector";
 
-/// Scores the rows of a table by their vectors.
-pub fn score(folder: &Path, table: &Table, context: &Context<'_>) -> Result<Scored, StepError> {
-    let (neighbours, config) = Neighbours::load(folder)?;
-    let (queries, dimension) = vectors(table, VECTOR)?;
+/// Scores rows by their vectors, `[rows * dimension]`.
+pub fn score(
+    (neighbours, config): &(Neighbours, Config),
+    queries: &[f32],
+    dimension: usize,
+    threads: usize,
+) -> Result<Scored, StepError> {
     if dimension != config.dimension {
         return Err(StepError::new(format!(
-            "vectors of the table have {dimension} numbers, those of the model {}",
+            "vectors of the rows have {dimension} numbers, those of the model {}",
             config.dimension
         ))
         .help("embed both with the same model"));
     }
-    let votes = neighbours.votes(&queries, config.k, context.threads)?;
-    let labels = config.labels;
+    let votes = neighbours.votes(queries, config.k, threads)?;
+    let labels = config.labels.clone();
     Ok(Scored {
         probabilities: shares(&votes, config.k, labels.len())?,
         ranks: None,

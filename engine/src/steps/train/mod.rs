@@ -9,7 +9,9 @@
 //! | `logistic_regression` | `method = "logistic_regression"` |
 //! | `fine_tune` | `method = "fine_tune"` |
 //! | `uda`, `ust`, `self_training`, `setfit`, `prompt` | the methods of these names |
+//! | `in_context` | `method = "in_context"` |
 //! | `rounds` | what `ust` and `self_training` share |
+//! | `verbalizers` | the words by which `prompt` tells labels apart |
 //! | `knn` | `method = "knn"` |
 //! | `mlm` | `method = "mlm"` |
 //! | `labelled` | what methods share that train a transformer on labelled rows |
@@ -18,6 +20,7 @@
 
 mod examples;
 pub mod fine_tune;
+pub mod in_context;
 pub mod knn;
 mod labelled;
 mod linear;
@@ -30,6 +33,7 @@ pub mod self_training;
 pub mod setfit;
 pub mod uda;
 pub mod ust;
+mod verbalizers;
 
 use schemars::JsonSchema;
 use serde::Serialize;

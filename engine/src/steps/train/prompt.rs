@@ -12,6 +12,10 @@ use text::tokens::{Options as Lengths, Tokenizer};
 use super::super::transformer::tuning::Tuning;
 use super::super::{Check, Context, StepError};
 use super::labelled::{OnLabelled, Setup};
+use super::verbalizers::{Candidates, tell_apart};
+
+/// Letters that a part of a word has at least to stand for a label.
+const PIECE: usize = 3;
 
 /// Prompts a masked language model (Schick and Schütze 2021): it fills the gap of a sentence about the text with a label's word, and is
 /// trained to, by ADAPET's loss (Tam et al. 2021) or by PET's.
@@ -25,7 +29,7 @@ pub struct Prompt {
     #[serde(default = "sentence")]
     pattern: String,
     /// The words that stand for labels, each one token of the vocabulary: `{ "dataset request" = ["dataset", "request"] }`. Default: the
-    /// words of the label's name.
+    /// words of the label's name that no other label's has.
     #[serde(default)]
     verbalizers: BTreeMap<String, Vec<String>>,
     /// `decoupled` is ADAPET's loss; `among_labels` is PET's, for rows of one label each.
@@ -179,13 +183,16 @@ impl Prompt {
             .help(format!("labels: {}", labels.join(", "))));
         }
         let unknown_word = tokenizer.special().unk.as_ref().map(|token| token.id);
-        let words_of = |label: &String| {
+        let words_of = |label: &String| -> Result<Candidates, StepError> {
             let given = self.verbalizers.get(label);
             let names: Vec<String> = match given {
                 Some(words) => words.clone(),
                 None => label.split_whitespace().map(str::to_owned).collect(),
             };
-            let mut tokens = Vec::new();
+            let mut found = Candidates {
+                are_given: given.is_some(),
+                ..Candidates::default()
+            };
             for name in &names {
                 // A word inside of a sentence has a blank before it.
                 let ids = plain(tokenizer, &format!(" {name}"), context)?;
@@ -199,7 +206,7 @@ impl Prompt {
                         .help("name another word in `verbalizers`"));
                     }
                     (ids, None) if ids.iter().any(is_unknown) => {}
-                    ([only], _) => tokens.push(*only),
+                    ([only], _) => found.words.push(*only),
                     (_, Some(_)) => {
                         return Err(StepError::new(format!(
                             "the word `{name}` for `{label}` is {} tokens of the vocabulary, and must be one",
@@ -208,10 +215,18 @@ impl Prompt {
                         .help("name another word in `verbalizers`"));
                     }
                     // The first piece stands for a name that the vocabulary cuts.
-                    (_, None) => tokens.extend(ids.first()),
+                    (_, None) => {
+                        found.words.extend(ids.first());
+                        for id in ids.iter().skip(1) {
+                            let piece = tokenizer.decode(&[*id], false)?;
+                            if piece.chars().filter(|c| c.is_alphabetic()).count() >= PIECE {
+                                found.parts.push(*id);
+                            }
+                        }
+                    }
                 }
             }
-            if tokens.is_empty() {
+            if found.words.is_empty() {
                 return Err(StepError::new(format!(
                     "no word of the label `{label}` is in the model's vocabulary"
                 ))
@@ -219,9 +234,10 @@ impl Prompt {
                     "name words that stand for it: verbalizers = {{ \"{label}\" = [\"WORD\"] }}"
                 )));
             }
-            Ok(tokens)
+            Ok(found)
         };
-        labels.iter().map(words_of).collect()
+        let found: Vec<Candidates> = labels.iter().map(words_of).collect::<Result<_, _>>()?;
+        Ok(tell_apart(&found))
     }
 }
 

@@ -5,10 +5,14 @@
 //! |---|---|
 //! | `tokens` | texts of a table as the tokens of a model |
 //! | `tuning` | the parameters of every training |
+//! | `inference` | what a trained model computes in |
+//! | `encoder` | a model that turns texts into vectors |
 //! | `recorder` | history, curves, TensorBoard events and progress of a training |
 //! | `folder` | which kind of model a folder holds, and what is carried from one to the next |
 
+pub mod encoder;
 pub mod folder;
+pub mod inference;
 pub mod recorder;
 pub mod tokens;
 pub mod tuning;

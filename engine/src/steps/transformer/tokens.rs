@@ -4,6 +4,7 @@ use std::path::Path;
 
 use methods::{Text, Vocabulary};
 use table::{Table, parquet_file};
+use text::Workers;
 use text::tokens::{Options, Tokenizer, count_truncated};
 
 use super::super::words::number;
@@ -80,13 +81,13 @@ impl Tokens {
     pub fn encode(
         &self,
         texts: &[&str],
-        context: &Context<'_>,
+        workers: Workers<'_>,
     ) -> Result<(Vec<Text>, usize), StepError> {
         let options = Options {
             max_length: self.max_length,
             ..Options::default()
         };
-        let encodings = self.tokenizer.encode(texts, &options, context.workers())?;
+        let encodings = self.tokenizer.encode(texts, &options, workers)?;
         let cut = count_truncated(&encodings);
         let texts = encodings.into_iter().map(|encoding| Text {
             ids: encoding.ids,
@@ -111,7 +112,7 @@ impl Tokens {
         }
         let table = context.columns(port, &[text])?;
         let column = table.text_column(text)?;
-        let (texts, cut) = self.encode(&rows::texts(&column), context)?;
+        let (texts, cut) = self.encode(&rows::texts(&column), context.workers())?;
         if cut > 0 {
             context.note(format!(
                 "{port}: {} of {} texts cut to {} tokens",

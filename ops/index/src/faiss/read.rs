@@ -38,7 +38,7 @@ impl IvfIndex {
     }
 }
 
-fn content(path: &Path) -> Result<Vec<u8>> {
+pub(super) fn content(path: &Path) -> Result<Vec<u8>> {
     std::fs::read(path).map_err(|source| IndexError::File {
         path: path.to_owned(),
         doing: "could not read",
@@ -46,24 +46,24 @@ fn content(path: &Path) -> Result<Vec<u8>> {
     })
 }
 
-struct Header {
-    dimension: usize,
-    len: usize,
-    metric: Metric,
+pub(super) struct Header {
+    pub(super) dimension: usize,
+    pub(super) len: usize,
+    pub(super) metric: Metric,
 }
 
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     path: &'a Path,
     bytes: &'a [u8],
-    at: usize,
+    pub(super) at: usize,
 }
 
 impl<'a> Reader<'a> {
-    fn new(path: &'a Path, bytes: &'a [u8]) -> Self {
+    pub(super) fn new(path: &'a Path, bytes: &'a [u8]) -> Self {
         Self { path, bytes, at: 0 }
     }
 
-    fn flat(&mut self) -> Result<FlatIndex> {
+    pub(super) fn flat(&mut self) -> Result<FlatIndex> {
         let begin = self.at;
         let metric = match self.name()? {
             b"IxF2" => Metric::L2,
@@ -102,7 +102,7 @@ impl<'a> Reader<'a> {
         Ok(index)
     }
 
-    fn ivf(&mut self) -> Result<IvfIndex> {
+    pub(super) fn ivf(&mut self) -> Result<IvfIndex> {
         let begin = self.at;
         let name = self.name()?;
         if name != b"IwFl" {
@@ -215,7 +215,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn header(&mut self) -> Result<Header> {
+    pub(super) fn header(&mut self) -> Result<Header> {
         let begin = self.at;
         let dimension = self.number::<4>().map(i32::from_le_bytes)?;
         let len = self.number::<8>().map(i64::from_le_bytes)?;
@@ -248,7 +248,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn name(&mut self) -> Result<&'a [u8; 4]> {
+    pub(super) fn name(&mut self) -> Result<&'a [u8; 4]> {
         let begin = self.at;
         match self.take(4)?.first_chunk() {
             Some(name) => Ok(name),
@@ -256,7 +256,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn number<const BYTES: usize>(&mut self) -> Result<[u8; BYTES]> {
+    pub(super) fn number<const BYTES: usize>(&mut self) -> Result<[u8; BYTES]> {
         let begin = self.at;
         match self.take(BYTES)?.first_chunk() {
             Some(number) => Ok(*number),
@@ -264,7 +264,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn size(&mut self) -> Result<usize> {
+    pub(super) fn size(&mut self) -> Result<usize> {
         let begin = self.at;
         let size = u64::from_le_bytes(self.number()?);
         match usize::try_from(size) {
@@ -273,7 +273,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn floats(&mut self, count: usize) -> Result<Vec<f32>> {
+    pub(super) fn floats(&mut self, count: usize) -> Result<Vec<f32>> {
         let bytes = self.take(count.saturating_mul(4))?;
         Ok(bytes
             .as_chunks::<4>()
@@ -283,7 +283,7 @@ impl<'a> Reader<'a> {
             .collect())
     }
 
-    fn take(&mut self, count: usize) -> Result<&'a [u8]> {
+    pub(super) fn take(&mut self, count: usize) -> Result<&'a [u8]> {
         let left = self.bytes.len() - self.at;
         if count > left {
             let reason = format!(
@@ -296,7 +296,7 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
-    fn end(&self) -> Result<()> {
+    pub(super) fn end(&self) -> Result<()> {
         if self.at == self.bytes.len() {
             return Ok(());
         }
@@ -307,7 +307,7 @@ impl<'a> Reader<'a> {
         self.wrong(self.at, reason)
     }
 
-    fn wrong<T>(&self, offset: usize, reason: String) -> Result<T> {
+    pub(super) fn wrong<T>(&self, offset: usize, reason: String) -> Result<T> {
         Err(IndexError::Format {
             path: self.path.to_owned(),
             offset,

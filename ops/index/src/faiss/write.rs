@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::UNUSED;
 use crate::ivf::List;
-use crate::{FlatIndex, IndexError, IvfIndex, Metric, Result};
+use crate::{FlatIndex, IndexError, IvfIndex, Metric, ProductIndex, Result, ScalarIndex};
 
 impl FlatIndex {
     /// Writes the index as a file that `faiss.read_index` reads. The file is there as a whole or not at all.
@@ -40,6 +40,54 @@ impl IvfIndex {
         bytes.push(0);
         size(&mut bytes, 0);
         lists(&mut bytes, &self.lists, self.dimension());
+        publish(path, &bytes)
+    }
+}
+
+impl ScalarIndex {
+    /// Writes the index as a file that `faiss.read_index` reads, of an `IndexScalarQuantizer`. The file is there as a whole or not at
+    /// all.
+    ///
+    /// # Errors
+    /// [`IndexError::File`].
+    pub fn write_faiss(&self, path: &Path) -> Result<()> {
+        let (least, extent) = self.steps();
+        let dimension = self.dimension();
+        let mut bytes = Vec::with_capacity(128 + 8 * dimension + self.codes().len());
+        header(&mut bytes, b"IxSQ", dimension, self.len(), self.metric());
+        // Eight bits a component, and steps between the least and the largest value, for which there is no argument.
+        bytes.extend([0; 12]);
+        size(&mut bytes, dimension);
+        size(&mut bytes, dimension);
+        size(&mut bytes, 2 * dimension);
+        floats(&mut bytes, least);
+        floats(&mut bytes, extent);
+        size(&mut bytes, self.codes().len());
+        bytes.extend(self.codes());
+        publish(path, &bytes)
+    }
+}
+
+impl ProductIndex {
+    /// Writes the index as a file that `faiss.read_index` reads, of an `IndexPQ`. The file is there as a whole or not at all.
+    ///
+    /// # Errors
+    /// [`IndexError::File`].
+    pub fn write_faiss(&self, path: &Path) -> Result<()> {
+        let (dimension, parts) = (self.dimension(), self.parts());
+        let mut bytes = Vec::with_capacity(128 + 4 * self.centroids().len() + self.codes().len());
+        header(&mut bytes, b"IxPq", dimension, self.len(), self.metric());
+        size(&mut bytes, dimension);
+        size(&mut bytes, parts);
+        size(&mut bytes, 8);
+        size(&mut bytes, self.centroids().len());
+        floats(&mut bytes, self.centroids());
+        size(&mut bytes, self.codes().len());
+        bytes.extend(self.codes());
+        // Searched by tables of distances, without signs; the threshold is what FAISS sets where none is used.
+        bytes.extend(0_i32.to_le_bytes());
+        bytes.push(0);
+        bytes.extend((parts as i32 * 8 + 1).to_le_bytes());
         publish(path, &bytes)
     }
 }

@@ -3,9 +3,12 @@
 
 use nn::generate::{LanguageModel, continuation_scores};
 use nn::{Cache, Forward};
+use serde::{Deserialize, Serialize};
+use tensor::RandomKey;
 
 use crate::loss::logsumexp;
-use crate::{BATCH_TOKENS, MethodError, Result, Text};
+use crate::random::permutation;
+use crate::{BATCH_TOKENS, MethodError, Result, Targets, Text};
 
 const METHOD: &str = "in_context";
 
@@ -13,6 +16,11 @@ const METHOD: &str = "in_context";
 pub trait CausalScorer {
     /// The tokens of a prompt and what continues it at most.
     fn max_tokens(&self) -> usize;
+
+    /// Tokens that were read before every prompt and that each holds in memory.
+    fn tokens_before(&self) -> usize {
+        0
+    }
 
     /// The logarithm of the probability of each continuation behind each prompt, of all its tokens together.
     ///
@@ -30,7 +38,8 @@ pub trait CausalScorer {
 pub struct Causal<'a, M> {
     /// The model.
     pub model: &'a M,
-    /// A cache of it with one row of which nothing was read, such as [`nn::gpt2::Gpt2Model::cache`] gives.
+    /// A cache of it with one row, of which nothing was read, such as [`nn::gpt2::Gpt2Model::cache`] gives, or what stands before all
+    /// prompts: see [`nn::generate::read_prefix`].
     pub cache: Cache,
     /// How it computes.
     pub forward: Forward,
@@ -38,7 +47,12 @@ pub struct Causal<'a, M> {
 
 impl<M: LanguageModel> CausalScorer for Causal<'_, M> {
     fn max_tokens(&self) -> usize {
-        self.model.max_tokens()
+        let read = self.tokens_before();
+        self.model.max_tokens().saturating_sub(read)
+    }
+
+    fn tokens_before(&self) -> usize {
+        self.cache.lengths().first().copied().unwrap_or(0)
     }
 
     fn log_probabilities(
@@ -58,7 +72,7 @@ impl<M: LanguageModel> CausalScorer for Causal<'_, M> {
 }
 
 /// An example with its label.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Demonstration {
     /// The text's tokens.
     pub text: Vec<u32>,
@@ -67,7 +81,7 @@ pub struct Demonstration {
 }
 
 /// How a text and its label are written, and what stands before.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InContext {
     /// What the task is, before all examples.
     pub instruction: Vec<u32>,
@@ -129,7 +143,22 @@ impl InContext {
         .concat()
     }
 
-    fn check(&self) -> Result<()> {
+    /// What stands before every text, the instruction and all examples, and how the rest is written: what a model can read once for
+    /// all texts.
+    pub fn split(&self) -> (Vec<u32>, Self) {
+        let mut before = self.instruction.clone();
+        for example in &self.demonstrations {
+            before.extend(self.write(&example.text, example.label));
+        }
+        let rest = Self {
+            instruction: Vec::new(),
+            demonstrations: Vec::new(),
+            ..self.clone()
+        };
+        (before, rest)
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
         let refuse = |reason: &str| Err(MethodError::input(METHOD, reason));
         if self.verbalizers.is_empty() || self.verbalizers.iter().any(Vec::is_empty) {
             return refuse("every label needs a word of one token or more");
@@ -152,6 +181,19 @@ impl InContext {
     /// # Errors
     /// [`MethodError::Input`] for prompts that do not fit the model; those of the model.
     pub fn probabilities<S: CausalScorer>(&self, model: &S, texts: &[Text]) -> Result<Vec<f32>> {
+        self.probabilities_until(model, texts, &|_| false)
+    }
+
+    /// The same; `stop` is told how many texts are done, and ends the work by saying true.
+    ///
+    /// # Errors
+    /// [`MethodError::Interrupted`], and as [`InContext::probabilities`].
+    pub fn probabilities_until<S: CausalScorer>(
+        &self,
+        model: &S,
+        texts: &[Text],
+        stop: &dyn Fn(usize) -> bool,
+    ) -> Result<Vec<f32>> {
         self.check()?;
         let longest = self.verbalizers.iter().map(Vec::len).max().unwrap_or(0);
         let most = model.max_tokens().saturating_sub(longest);
@@ -165,10 +207,22 @@ impl InContext {
             .collect::<Result<Vec<_>>>()?;
         let mut all = Vec::with_capacity(texts.len() * self.verbalizers.len());
         let mut rest = &prompts[..];
+        // A word of several tokens goes on from a copy of what was read before it.
+        let copies = self.verbalizers.iter().filter(|words| words.len() > 1);
+        let copies = copies.count().max(1);
         while !rest.is_empty() {
+            let done = prompts.len() - rest.len();
+            if stop(done) {
+                return Err(MethodError::Interrupted {
+                    method: METHOD,
+                    step: done as u64,
+                    steps: prompts.len() as u64,
+                    saved: false,
+                });
+            }
             let mut tokens = 0;
             let fits = |prompt: &&Vec<u32>| {
-                tokens += prompt.len();
+                tokens += copies * (model.tokens_before() + prompt.len());
                 tokens <= BATCH_TOKENS
             };
             let count = rest.iter().take_while(fits).count().max(1);
@@ -214,18 +268,56 @@ impl InContext {
                 "calibration takes texts without content, such as \"N/A\"; give one or more",
             ));
         }
-        let labels = self.verbalizers.len();
-        let of_empty = self.probabilities(model, empty)?;
-        let mut prior = vec![0.0_f64; labels];
-        for row in of_empty.chunks(labels) {
-            prior
-                .iter_mut()
-                .zip(row)
-                .for_each(|(sum, p)| *sum += f64::from(*p));
-        }
-        prior.iter_mut().for_each(|p| *p /= empty.len() as f64);
+        let prior = mean(&self.probabilities(model, empty)?, self.verbalizers.len());
         Ok(calibrate(&self.probabilities(model, texts)?, &prior))
     }
+}
+
+/// The mean of rows of probabilities, `[texts * labels] -> [labels]`.
+pub(super) fn mean(probabilities: &[f32], labels: usize) -> Vec<f64> {
+    let mut mean = vec![0.0_f64; labels];
+    let rows = probabilities.chunks(labels.max(1));
+    let count = rows.len().max(1) as f64;
+    for row in rows {
+        let pairs = mean.iter_mut().zip(row);
+        pairs.for_each(|(sum, p)| *sum += f64::from(*p));
+    }
+    mean.iter_mut().for_each(|sum| *sum /= count);
+    mean
+}
+
+/// Which texts are shown as examples, and of which label: `count` at most, as many of each label as there are, drawn and brought into
+/// an order by `key`. Of texts with several labels, those with the fewest are shown first, each once.
+pub fn choose(
+    targets: &Targets,
+    labels: usize,
+    count: usize,
+    key: RandomKey,
+) -> Vec<(usize, usize)> {
+    let mut rows = permutation(key, targets.len());
+    let carried = |row: usize| (0..labels).filter(|&label| targets.has(row, label)).count();
+    rows.sort_by_key(|&row| carried(row));
+    let mut shown = vec![false; targets.len()];
+    let mut chosen = Vec::new();
+    loop {
+        let before = chosen.len();
+        for label in 0..labels {
+            let mut free = rows
+                .iter()
+                .filter(|&&row| !shown[row] && targets.has(row, label));
+            if chosen.len() < count
+                && let Some(&row) = free.next()
+            {
+                shown[row] = true;
+                chosen.push((row, label));
+            }
+        }
+        if chosen.len() == before {
+            break;
+        }
+    }
+    let order = permutation(key.fold(1), chosen.len());
+    order.into_iter().map(|place| chosen[place]).collect()
 }
 
 /// Probabilities, `[texts * labels]`, divided by those of texts without content, each row brought to sum 1.

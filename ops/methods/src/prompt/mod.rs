@@ -3,10 +3,12 @@
 //! [`in_context`], where a causal model is only shown examples.
 
 pub mod in_context;
+mod in_context_model;
 mod loss;
 mod model;
 mod pattern;
 
+pub use in_context_model::InContextClassifier;
 pub use loss::{Words, among_labels, decoupled, label_conditioned};
 pub use model::PromptClassifier;
 pub use pattern::{Filled, Pattern, Piece, Prompt};

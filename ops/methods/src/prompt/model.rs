@@ -41,16 +41,16 @@ struct Saved {
 }
 
 impl<N: MaskedNetwork> PromptClassifier<N> {
-    /// The probability of each label of each text, `[texts * labels]`, computed in `precision`: of its word at the gap, among all
+    /// The probability of each label of each text, `[texts * labels]`, computed as `forward` says: of its word at the gap, among all
     /// words, or among those of labels where these exclude each other.
     ///
     /// # Errors
     /// [`MethodError::Input`] for texts that the model cannot read.
-    pub fn probabilities(&self, texts: &[Text], precision: DType) -> Result<Vec<f32>> {
+    pub fn probabilities(&self, texts: &[Text], forward: impl Into<Forward>) -> Result<Vec<f32>> {
+        let forward = forward.into();
         let device = self.network.device();
         let words = Words::new(&self.prompt.verbalizers, &device)?;
         let labels = self.prompt.verbalizers.len();
-        let forward = Forward::inference().in_precision(precision);
         let filled: Vec<Filled> = (texts.iter())
             .map(|text| self.prompt.pattern.fill(text, self.mask))
             .collect();
@@ -86,8 +86,8 @@ impl<N: MaskedNetwork> PromptClassifier<N> {
     ///
     /// # Errors
     /// As [`PromptClassifier::probabilities`].
-    pub fn predict(&self, texts: &[Text], precision: DType) -> Result<Targets> {
-        Ok(self.decision.decide(&self.probabilities(texts, precision)?))
+    pub fn predict(&self, texts: &[Text], forward: impl Into<Forward>) -> Result<Targets> {
+        Ok(self.decision.decide(&self.probabilities(texts, forward)?))
     }
 
     /// Loss, F1 and accuracy, with thresholds as they are asked for.

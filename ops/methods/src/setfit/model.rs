@@ -5,7 +5,7 @@ use std::path::Path;
 
 use nn::bert::SentenceEncoder;
 use nn::{Forward, Pretrained};
-use tensor::{DType, Device, RandomKey};
+use tensor::{Device, RandomKey};
 
 use super::vectors;
 use crate::classifier::write_json;
@@ -28,13 +28,13 @@ pub struct SetFitClassifier<N> {
 }
 
 impl<N: SentenceNetwork> SetFitClassifier<N> {
-    /// The probability of each label of each text, `[texts * labels]`, of vectors computed in `precision`.
+    /// The probability of each label of each text, `[texts * labels]`, of vectors computed as `forward` says.
     ///
     /// # Errors
     /// [`MethodError::Input`] for texts that the model cannot read.
-    pub fn probabilities(&self, texts: &[Text], precision: DType) -> Result<Vec<f32>> {
+    pub fn probabilities(&self, texts: &[Text], forward: impl Into<Forward>) -> Result<Vec<f32>> {
+        let forward = forward.into();
         check_texts("predict", "texts", texts, &self.network)?;
-        let forward = Forward::inference().in_precision(precision);
         let vectors = vectors(&self.network, texts, forward)?;
         let logits = self.head.logits(&vectors, self.network.dimensions());
         Ok(predict::probabilities(
@@ -48,8 +48,8 @@ impl<N: SentenceNetwork> SetFitClassifier<N> {
     ///
     /// # Errors
     /// As [`SetFitClassifier::probabilities`].
-    pub fn predict(&self, texts: &[Text], precision: DType) -> Result<Targets> {
-        Ok(self.decision.decide(&self.probabilities(texts, precision)?))
+    pub fn predict(&self, texts: &[Text], forward: impl Into<Forward>) -> Result<Targets> {
+        Ok(self.decision.decide(&self.probabilities(texts, forward)?))
     }
 }
 

@@ -26,6 +26,13 @@ impl Fingerprint {
         self
     }
 
+    pub fn numbers(mut self, numbers: &[f32]) -> Self {
+        for number in numbers {
+            self.bytes(&number.to_le_bytes());
+        }
+        self
+    }
+
     pub fn targets(mut self, targets: &Targets) -> Self {
         match targets {
             Targets::Multi(rows) => {

@@ -20,15 +20,49 @@ pub(crate) struct ByteStream {
     given: u64,
 }
 
-/// A file whose bytes are counted as they are read, for progress.
-struct Counted {
-    file: File,
+/// The content of a file or of a stream, such as the standard input, decompressed where its first bytes say so.
+pub struct Content(ByteStream);
+
+impl Content {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// Where the file cannot be opened.
+    pub fn open(path: &Path) -> Result<Self> {
+        ByteStream::open(path, Arc::default()).map(Self)
+    }
+
+    /// The content of a stream that messages call `name`. Its first four bytes are waited for.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn of(name: &str, stream: impl Read + Send + 'static) -> Result<Self> {
+        ByteStream::over(Path::new(name), stream, Arc::default()).map(Self)
+    }
+}
+
+impl Read for Content {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        match self.0.reader.read(buffer) {
+            Ok(read) => {
+                self.0.given += read as u64;
+                Ok(read)
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => Err(error),
+            Err(error) => Err(std::io::Error::other(self.0.unreadable(error))),
+        }
+    }
+}
+
+/// A stream whose bytes are counted as they are read, for progress.
+struct Counted<R> {
+    stream: R,
     count: Arc<AtomicU64>,
 }
 
-impl Read for Counted {
+impl<R: Read> Read for Counted<R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let read = self.file.read(buffer)?;
+        let read = self.stream.read(buffer)?;
         self.count.fetch_add(read as u64, Ordering::Relaxed);
         Ok(read)
     }
@@ -47,13 +81,22 @@ impl ByteStream {
                 reason: "it is a folder; name files, as in `folder/*.jsonl`".into(),
             });
         }
-        let mut file = Counted { file, count };
+        Self::over(path, file, count)
+    }
+
+    /// The bytes of a stream that is called `path`.
+    fn over(
+        path: &Path,
+        stream: impl Read + Send + 'static,
+        count: Arc<AtomicU64>,
+    ) -> Result<Self> {
+        let mut stream = Counted { stream, count };
         let mut magic = Vec::with_capacity(4);
-        (&mut file)
+        (&mut stream)
             .take(4)
             .read_to_end(&mut magic)
             .map_err(TableError::io("read", path))?;
-        let raw = std::io::Cursor::new(magic.clone()).chain(file);
+        let raw = std::io::Cursor::new(magic.clone()).chain(stream);
         let (reader, compression): (Box<dyn Read + Send>, _) = match magic.as_slice() {
             [0x1f, 0x8b, ..] => {
                 let buffered = BufReader::with_capacity(FILE_BUFFER, raw);

@@ -35,6 +35,7 @@ use std::sync::atomic::AtomicU64;
 use arrow_array::Array;
 use arrow_schema::SchemaRef;
 
+pub use bytes::Content;
 pub use options::{ColumnType, Format, OnError, ReadOptions};
 pub use plan::LocalFile;
 pub use report::{BadRow, LoadReport};
