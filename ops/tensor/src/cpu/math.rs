@@ -81,11 +81,6 @@ pub fn exp<I: Isa>(x: f32) -> f32 {
 #[inline(always)]
 pub fn exp_of_term<I: Isa>(x: f32) -> f32 {
     const LOG2_E: f32 = std::f32::consts::LOG2_E;
-    #[allow(
-        clippy::approx_constant,
-        reason = "a coefficient that makes the largest error small, near ln 2 but not it"
-    )]
-    const FIRST: f32 = 0.693_147;
     let x = at_least(x, -87.0);
     let shifted = I::mul_add(x, LOG2_E, ROUND);
     let n = shifted.to_bits().wrapping_sub(ROUND.to_bits());
@@ -97,7 +92,7 @@ pub fn exp_of_term<I: Isa>(x: f32) -> f32 {
             0.009_671_513,
             0.055_507_336,
             0.240_222_42,
-            FIRST,
+            0.693_146_99,
             1.0,
         ],
     );
