@@ -116,12 +116,14 @@ def logistic(rng):
     has = (vectors @ torch.randn(4, 3, generator=rng) + 0.3 * torch.randn(24, 3, generator=rng) > 0.2).int()
     classes = (vectors @ torch.randn(4, 3, generator=rng)).argmax(-1)
     options = dict(C=2.0, tol=1e-10, max_iter=10_000)
-    multi = [LogisticRegression(**options).fit(vectors, has[:, label]).predict_proba(vectors)[:, 1] for label in range(3)]
-    single = LogisticRegression(**options).fit(vectors, classes).predict_proba(vectors)
-    return dict(
-        vectors=numbers(vectors), has=has.tolist(), classes=classes.tolist(),
-        multi=torch.tensor(numpy.stack(multi, 1)).reshape(-1).tolist(), single=torch.tensor(single).reshape(-1).tolist(),
-    )
+    case = dict(vectors=numbers(vectors), has=has.tolist(), classes=classes.tolist())
+    for suffix, weights in [("", None), ("_balanced", "balanced")]:
+        make = lambda: LogisticRegression(**options, class_weight=weights)
+        multi = [make().fit(vectors, has[:, label]).predict_proba(vectors)[:, 1] for label in range(3)]
+        single = make().fit(vectors, classes).predict_proba(vectors)
+        case["multi" + suffix] = torch.tensor(numpy.stack(multi, 1)).reshape(-1).tolist()
+        case["single" + suffix] = torch.tensor(single).reshape(-1).tolist()
+    return case
 
 
 def adapet(rng):

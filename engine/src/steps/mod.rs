@@ -55,7 +55,7 @@ pub use port::{Arity, InputPort, OutputPort, PortType};
 
 /// Every kind that a pipeline can name.
 pub fn kinds() -> &'static [Kind] {
-    static KINDS: [Kind; 38] = [
+    static KINDS: [Kind; 39] = [
         Kind::of::<augment::back_translation::BackTranslation>(),
         Kind::of::<augment::contextual::Contextual>(),
         Kind::of::<augment::eda::Eda>(),
@@ -84,6 +84,7 @@ pub fn kinds() -> &'static [Kind] {
         Kind::of::<train::Train<train::Tuned<train::fine_tune::FineTune>>>(),
         Kind::of::<train::Train<train::in_context::InContext>>(),
         Kind::of::<train::Tuned<train::mlm::Mlm>>(),
+        Kind::of::<train::Tuned<train::distill::Distill>>(),
         Kind::of::<train::Train<train::knn::Knn>>(),
         Kind::of::<train::Train<train::logistic_regression::LogisticRegression>>(),
         Kind::of::<train::Train<train::naive_bayes::NaiveBayes>>(),

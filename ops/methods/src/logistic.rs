@@ -17,6 +17,29 @@ pub struct LogisticHead {
     pub biases: Vec<f32>,
 }
 
+/// What a text's loss counts, beside the decay of the weights.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Penalty {
+    /// C.
+    pub inverse_decay: f64,
+    /// Whether classes weigh the same: those with `m` of `n` texts count `n / (classes * m)`, as `class_weight="balanced"` does.
+    pub balanced: bool,
+}
+
+impl Penalty {
+    /// C for each of `count` classes, all of which texts have.
+    fn of_classes(&self, classes: impl Iterator<Item = usize>, count: usize) -> Vec<f64> {
+        if !self.balanced {
+            return vec![self.inverse_decay; count];
+        }
+        let mut sizes = vec![0.0_f64; count];
+        classes.for_each(|class| sizes[class] += 1.0);
+        let texts: f64 = sizes.iter().sum();
+        let cost = |size: &f64| self.inverse_decay * texts / (count as f64 * size);
+        sizes.iter().map(cost).collect()
+    }
+}
+
 impl LogisticHead {
     /// The scores of vectors of length `dimensions`, `[texts * labels]`.
     pub(crate) fn logits(&self, vectors: &[f32], dimensions: usize) -> Vec<f32> {
@@ -38,7 +61,7 @@ impl LogisticHead {
         dimensions: usize,
         targets: &Targets,
         labels: usize,
-        inverse_decay: f64,
+        penalty: Penalty,
     ) -> Self {
         let rows: Vec<Vec<f64>> = (vectors.chunks(dimensions.max(1)))
             .map(|row| row.iter().map(|x| f64::from(*x)).collect())
@@ -51,7 +74,7 @@ impl LogisticHead {
             Targets::Multi(known) => {
                 for label in 0..labels {
                     let has: Vec<bool> = known.iter().map(|row| row[label]).collect();
-                    head.set(label, &binary(&rows, dimensions, &has, inverse_decay));
+                    head.set(label, &binary(&rows, dimensions, &has, penalty));
                 }
             }
             Targets::Single(known) => {
@@ -59,7 +82,7 @@ impl LogisticHead {
                 let classes: Vec<usize> = (known.iter())
                     .map(|class| present.iter().position(|k| k == class).unwrap_or(0))
                     .collect();
-                let found = softmax(&rows, dimensions, &classes, present.len(), inverse_decay);
+                let found = softmax(&rows, dimensions, &classes, present.len(), penalty);
                 head.biases.fill(NEVER as f32);
                 for (label, parameters) in present.iter().zip(found.chunks(dimensions + 1)) {
                     head.set(*label as usize, parameters);
@@ -83,7 +106,7 @@ fn score(row: &[f64], parameters: &[f64]) -> f64 {
 }
 
 /// Weights and bias of one label.
-fn binary(rows: &[Vec<f64>], dimensions: usize, has: &[bool], inverse_decay: f64) -> Vec<f64> {
+fn binary(rows: &[Vec<f64>], dimensions: usize, has: &[bool], penalty: Penalty) -> Vec<f64> {
     let positives = has.iter().filter(|has| **has).count();
     let start = vec![0.0; dimensions + 1];
     if positives == 0 || positives == has.len() {
@@ -92,13 +115,15 @@ fn binary(rows: &[Vec<f64>], dimensions: usize, has: &[bool], inverse_decay: f64
         constant[dimensions] = ((n + 1.0) / (all - n + 1.0)).ln();
         return constant;
     }
+    let costs = penalty.of_classes(has.iter().map(|has| usize::from(*has)), 2);
     minimize(start, 1e-6, 1000, |x, gradient| {
         let mut value = decay(x, gradient, dimensions);
         for (row, has) in rows.iter().zip(has) {
+            let cost = costs[usize::from(*has)];
             let sign = if *has { 1.0 } else { -1.0 };
             let margin = sign * score(row, x);
-            value += inverse_decay * ((-margin).max(0.0) + (-margin.abs()).exp().ln_1p());
-            let slope = -inverse_decay * sign / (1.0 + margin.exp());
+            value += cost * ((-margin).max(0.0) + (-margin.abs()).exp().ln_1p());
+            let slope = -cost * sign / (1.0 + margin.exp());
             push(gradient, slope, row);
         }
         value
@@ -111,8 +136,9 @@ fn softmax(
     dimensions: usize,
     classes: &[usize],
     count: usize,
-    inverse_decay: f64,
+    penalty: Penalty,
 ) -> Vec<f64> {
+    let costs = penalty.of_classes(classes.iter().copied(), count);
     let width = dimensions + 1;
     let mut scores = vec![0.0; count];
     minimize(vec![0.0; width * count], 1e-6, 1000, |x, gradient| {
@@ -127,10 +153,10 @@ fn softmax(
             let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
             let sum: f64 = scores.iter().map(|score| (score - largest).exp()).sum();
             let all = largest + sum.ln();
-            value += inverse_decay * (all - scores[class]);
+            value += costs[class] * (all - scores[class]);
             for (place, gradient) in gradient.chunks_mut(width).enumerate() {
                 let right = f64::from(u8::from(place == class));
-                let slope = inverse_decay * ((scores[place] - all).exp() - right);
+                let slope = costs[class] * ((scores[place] - all).exp() - right);
                 push(gradient, slope, row);
             }
         }
@@ -182,13 +208,22 @@ mod tests {
                 "single",
             ),
         ] {
-            let head = LogisticHead::fit(&vectors, 4, &targets, 3, 2.0);
-            let found = probabilities(problem, &head.logits(&vectors, 4), 3);
-            for (found, expected) in found.iter().zip(numbers(&case[name])) {
-                assert!(
-                    (found - expected).abs() < 1e-4,
-                    "{name}: {found} and {expected}"
-                );
+            for (balanced, suffix) in [(false, ""), (true, "_balanced")] {
+                let penalty = Penalty {
+                    inverse_decay: 2.0,
+                    balanced,
+                };
+                let name = format!("{name}{suffix}");
+                let head = LogisticHead::fit(&vectors, 4, &targets, 3, penalty);
+                let found = probabilities(problem, &head.logits(&vectors, 4), 3);
+                let expected = numbers(&case[&name]);
+                assert_eq!(found.len(), expected.len(), "{name}");
+                for (found, expected) in found.iter().zip(expected) {
+                    assert!(
+                        (found - expected).abs() < 1e-4,
+                        "{name}: {found} and {expected}"
+                    );
+                }
             }
         }
     }
@@ -196,7 +231,11 @@ mod tests {
     #[test]
     fn labels_that_all_or_no_texts_have_get_their_frequency_and_no_weights() {
         let targets = Targets::Multi(vec![vec![true, false]; 3]);
-        let head = LogisticHead::fit(&[1.0, 0.5, -1.0], 1, &targets, 2, 1.0);
+        let penalty = Penalty {
+            inverse_decay: 1.0,
+            balanced: true,
+        };
+        let head = LogisticHead::fit(&[1.0, 0.5, -1.0], 1, &targets, 2, penalty);
         assert_eq!(head.weights, [[0.0], [0.0]]);
         let found = probabilities(Problem::Multi, &head.biases, 2);
         assert!(

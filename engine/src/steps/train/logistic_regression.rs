@@ -47,6 +47,13 @@ pub enum ClassWeight {
     Balanced,
 }
 
+impl ClassWeight {
+    /// Whether it is what a file means that does not say.
+    pub fn is_default(&self) -> bool {
+        *self == ClassWeight::default()
+    }
+}
+
 fn one() -> f64 {
     1.0
 }

@@ -18,6 +18,7 @@
 //! | `examples` | the labelled rows: their parameters, and how they are read |
 //! | `linear` | what methods share that learn weights of a vectorizer's features |
 
+pub mod distill;
 mod examples;
 pub mod fine_tune;
 pub mod in_context;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::super::transformer::tuning::Tuning;
 use super::super::{Context, StepError};
 use super::labelled::{OnLabelled, Setup};
+use super::logistic_regression::ClassWeight;
 
 /// SetFit (Tunstall et al. 2022): a sentence encoder learns from pairs of labelled rows that those with a label in common are alike;
 /// then logistic regression over its vectors learns the labels. `epochs`, `max_steps` and `batch_size` are about pairs.
@@ -26,6 +27,9 @@ pub struct SetFit {
     #[serde(default = "one", rename = "C")]
     #[schemars(extend("exclusiveMinimum" = 0))]
     c: f64,
+    /// How much a row counts in the regression. Default: "none".
+    #[serde(default, skip_serializing_if = "ClassWeight::is_default")]
+    class_weight: ClassWeight,
 }
 
 /// When two rows are alike.
@@ -81,6 +85,7 @@ impl OnLabelled for SetFit {
                 PairsKind::Unique => PairSampling::Unique,
             },
             inverse_decay: self.c,
+            balanced: self.class_weight == ClassWeight::Balanced,
             ..Options::default()
         };
         let network: SentenceEncoder = setup.load(context)?;

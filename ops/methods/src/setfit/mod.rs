@@ -12,7 +12,7 @@ use nn::{Forward, Packed};
 use tensor::{DType, Tensor};
 
 use crate::data::{check_training, check_validation};
-use crate::logistic::LogisticHead;
+use crate::logistic::{LogisticHead, Penalty};
 use crate::supervised::SHUFFLE;
 use crate::train::{Fingerprint, Outcome, Prepared, Run, Session, run};
 use crate::{Decision, Labelled, Optimisation, Result, SentenceNetwork, Text, Thresholds, predict};
@@ -31,6 +31,8 @@ pub struct SetFit {
     pub sampling: PairSampling,
     /// C of the head's regression, the inverse of its decay.
     pub inverse_decay: f64,
+    /// Whether texts with a label and those without weigh the same in it, however few they are.
+    pub balanced: bool,
     /// How thresholds are found.
     pub thresholds: Thresholds,
 }
@@ -49,6 +51,7 @@ impl Default for SetFit {
             similarity: Similarity::default(),
             sampling: PairSampling::default(),
             inverse_decay: 1.0,
+            balanced: false,
             thresholds: Thresholds::default(),
         }
     }
@@ -116,7 +119,10 @@ pub fn setfit<N: SentenceNetwork>(
         network.dimensions(),
         training.targets,
         labels.len(),
-        options.inverse_decay,
+        Penalty {
+            inverse_decay: options.inverse_decay,
+            balanced: options.balanced,
+        },
     );
     let mut classifier = SetFitClassifier {
         network,

@@ -1,0 +1,224 @@
+//! `method = "distill"`: a small encoder that places texts as another model does.
+
+use methods::{Distill as Options, Distillation, Session, Taught, Text, distill};
+use nn::bert::Pretrained;
+use nn::{EncoderConfig, ModelConfig, SentenceEncoder};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tensor::RandomKey;
+
+use super::super::joined::Joined;
+use super::super::neighbours::vectors;
+use super::super::transformer::folder::carry_tokenizer;
+use super::super::transformer::recorder::{self, Recorder};
+use super::super::transformer::tokens::Tokens;
+use super::super::transformer::tuning::Tuning;
+use super::super::words::rows;
+use super::super::{
+    Check, ColumnType, Context, InputPort, OutputPort, PortType, Resources, Step, StepError,
+    StepKind,
+};
+
+/// Teaches a sentence encoder to place texts as another model does, whose vectors `embed` has written: a small model for what a
+/// large one knows. No labels are needed.
+///
+/// The output is a folder that sentence-transformers reads. Of the rows of the port `valid`, the loss and the correlation of cosines
+/// are measured.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Distill {
+    /// The column of texts; a null is an empty text.
+    #[serde(default = "text_column")]
+    text: String,
+    /// The column of the teacher's vectors.
+    #[serde(default = "vector_column")]
+    vector: String,
+    /// What the model's vectors are to have of the teacher's: the cosines between the texts of a batch (`relational`; Tung and Mori
+    /// 2019), or their direction (`cosine`), for vectors of the same length.
+    #[serde(default)]
+    objective: Objective,
+}
+
+/// What a student is to have of its teacher.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Objective {
+    /// The cosines between the texts of a batch; the larger the batch, the more of them.
+    #[default]
+    Relational,
+    /// The direction of each vector.
+    Cosine,
+}
+
+fn text_column() -> String {
+    "text".to_owned()
+}
+
+fn vector_column() -> String {
+    "vector".to_owned()
+}
+
+/// The rows of a port, as the student reads them and as the teacher places them.
+struct Rows {
+    texts: Vec<Text>,
+    vectors: Vec<f32>,
+    width: usize,
+}
+
+impl Rows {
+    fn taught(&self) -> Taught<'_> {
+        Taught {
+            texts: &self.texts,
+            vectors: &self.vectors,
+            width: self.width,
+        }
+    }
+}
+
+impl Distill {
+    fn rows(&self, context: &Context<'_>, port: &str, tokens: &Tokens) -> Result<Rows, StepError> {
+        let table = context.columns(port, &[&self.vector])?;
+        let (vectors, width) = vectors(&table, &self.vector)?;
+        Ok(Rows {
+            texts: tokens.of_port(context, port, &self.text)?,
+            vectors,
+            width,
+        })
+    }
+}
+
+impl StepKind for Joined<Tuning, Distill> {
+    const OP: &'static str = "train";
+    const METHOD: Option<&'static str> = Some("distill");
+    const VERSION: u32 = 1;
+}
+
+impl Step for Joined<Tuning, Distill> {
+    fn inputs(&self) -> Vec<InputPort> {
+        vec![
+            InputPort::one("train", PortType::Table),
+            InputPort::one("model", PortType::Model),
+            InputPort::optional("valid", PortType::Table),
+        ]
+    }
+
+    fn outputs(&self) -> Vec<OutputPort> {
+        let mut outputs = vec![OutputPort::new("model", PortType::Model)];
+        outputs.extend(recorder::outputs());
+        outputs
+    }
+
+    fn check(&self, check: &mut Check) {
+        for port in ["train", "valid"] {
+            check.require("text", port, &self.own.text, ColumnType::Text);
+            check.require("vector", port, &self.own.vector, ColumnType::Vectors);
+        }
+        self.shared.check(check);
+    }
+
+    fn seeded(&self) -> bool {
+        true
+    }
+
+    fn resources(&self) -> Resources {
+        Resources::of_tensors()
+    }
+
+    fn run(&self, context: &Context<'_>) -> Result<(), StepError> {
+        let source = context.path("model")?;
+        let config = EncoderConfig::from_file(source.join("config.json"))?;
+        let tokens = Tokens::open(source, self.shared.max_length())?.within(config.max_tokens());
+        let training = self.own.rows(context, "train", &tokens)?;
+        let validation = match context.optional_path("valid") {
+            Some(_) => Some(self.own.rows(context, "valid", &tokens)?),
+            None => None,
+        };
+        let device = context.open_device()?;
+        let (network, _) =
+            SentenceEncoder::from_folder(source, RandomKey::new(context.seed), &device)?;
+        let options = Options {
+            optimisation: self.shared.optimisation(),
+            objective: match self.own.objective {
+                Objective::Relational => Distillation::Relational,
+                Objective::Cosine => Distillation::Cosine,
+            },
+            selection: self.shared.selection(),
+        };
+        let mut recorder = Recorder::new(context)?;
+        let mut session = Session::new(context.seed, &mut recorder)
+            .saved_in(context.resume_folder.join("training"));
+        let (network, outcome) = distill(
+            network,
+            training.taught(),
+            validation.as_ref().map(Rows::taught),
+            &options,
+            &mut session,
+        )?;
+        context.check()?;
+        let folder = context.output_path("model");
+        carry_tokenizer(source, &folder, tokens.max_length())?;
+        network.save(&folder)?;
+        context.note(rows(training.texts.len()));
+        if let Some(last) = outcome.evaluations.last()
+            && let Some(correlation) = last.metric("correlation")
+        {
+            context.note(format!(
+                "correlation of cosines {correlation:.3} on `valid`"
+            ));
+        }
+        recorder.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use table::columns;
+
+    use super::*;
+    use crate::steps::embed::Embed;
+    use crate::steps::testing::{Trial, labelled, word_model};
+
+    type Student = Joined<Tuning, Distill>;
+
+    fn taught() -> table::Table {
+        let texts = ["w7 w9 w30", "w12 w44", "w7 w8 w30 w9", "w13 w44 w12"];
+        let rows = labelled(&texts.map(|text| (text, "")));
+        let vectors = [[1.0, 0.0], [0.0, 1.0], [1.0, 0.1], [0.1, 1.0]];
+        let column = columns::vectors(vectors.concat(), 2).unwrap();
+        rows.with_column("vector", column).unwrap()
+    }
+
+    #[test]
+    fn the_student_is_a_folder_that_embeds_as_it_was_taught() {
+        let rows = taught();
+        let outcome = Trial::new::<Student>(json!({
+            "max_steps": 60, "batch_size": 4, "learning_rate": 1e-2, "best_by": "loss", "eval_steps": 20,
+        }))
+        .kept("model", word_model("roberta_masked_lm", &[]))
+        .input("train", &rows)
+        .input("valid", &rows)
+        .run();
+        let embedded = Trial::new::<Embed>(json!({}))
+            .artifact("model", &outcome.path("model"), &[])
+            .input("table", &rows)
+            .run();
+        let column = embedded.table("embedded").column("vector").unwrap();
+        let (vectors, size) = columns::vector_values(&column).unwrap();
+        let cosine = |first: usize, second: usize| -> f32 {
+            let at = |row: usize| &vectors.values()[row * size..(row + 1) * size];
+            at(first).iter().zip(at(second)).map(|(x, y)| x * y).sum()
+        };
+        assert!(cosine(0, 2) > 0.8, "{}", cosine(0, 2));
+        assert!(cosine(0, 1) < 0.4, "{}", cosine(0, 1));
+    }
+
+    #[test]
+    fn vectors_of_another_length_cannot_have_the_same_direction() {
+        let said = Trial::new::<Student>(json!({ "objective": "cosine", "max_steps": 1 }))
+            .kept("model", word_model("roberta_masked_lm", &[]))
+            .input("train", &taught())
+            .fails();
+        assert!(said.contains("relational"), "{said}");
+    }
+}
