@@ -2,14 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[allow(dead_code, reason = "a part of what the tests here need")]
+mod offline;
 mod tiny_models;
 
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
+use offline::{engine, succeed};
 use tempfile::TempDir;
-use tiny_models::{engine, succeed};
 
 const KINDS: [(&str, &str); 3] = [
     ("pets", "cat dog vet"),

@@ -2,13 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[allow(dead_code, reason = "a part of what the tests here need")]
+mod offline;
 mod tiny_models;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use tempfile::TempDir;
-use tiny_models::succeed;
+use offline::{project, succeed};
 
 /// The TOML files in a folder, by their paths from the repository.
 fn pipelines(root: &Path, folder: &str) -> Vec<PathBuf> {
@@ -17,24 +18,6 @@ fn pipelines(root: &Path, folder: &str) -> Vec<PathBuf> {
     names
         .filter(|path| path.extension().is_some_and(|ending| ending == "toml"))
         .collect()
-}
-
-/// A project with a copy of all of them, their labels and their data.
-fn project() -> TempDir {
-    let project = tempfile::tempdir().unwrap();
-    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    fs::create_dir(project.path().join(".git")).unwrap();
-    let data = PathBuf::from("pipelines/data/issues.jsonl");
-    let folders = ["pipelines", "pipelines/book", "pipelines/labels"];
-    let files = folders
-        .iter()
-        .flat_map(|folder| pipelines(repository, folder));
-    for file in files.chain([data]) {
-        let to = project.path().join(&file);
-        fs::create_dir_all(to.parent().unwrap()).unwrap();
-        fs::copy(repository.join(&file), to).unwrap();
-    }
-    project
 }
 
 #[test]

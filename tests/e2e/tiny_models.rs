@@ -4,31 +4,8 @@
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
 
-/// The engine with arguments, on the processor and without any network.
-pub fn engine(root: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_engine"))
-        .current_dir(root)
-        .args(arguments)
-        .env_remove("ENGINE_CACHE")
-        .env("ENGINE_DEVICE", "cpu")
-        .env("HF_HOME", root.join("hub"))
-        // Nobody answers there.
-        .env("HF_ENDPOINT", "http://127.0.0.1:9")
-        .env("https_proxy", "http://127.0.0.1:9")
-        .output()
-        .unwrap()
-}
-
-/// What it said, if it succeeded.
-pub fn succeed(root: &Path, arguments: &[&str]) -> String {
-    let output = engine(root, arguments);
-    let said = [&output.stdout[..], &output.stderr[..]].concat();
-    let said = String::from_utf8_lossy(&said).into_owned();
-    assert!(output.status.success(), "engine {arguments:?}\n{said}");
-    said
-}
+use super::offline::{export, succeed};
 
 const PIPELINE: &str = r#"
 [pipeline]
@@ -73,17 +50,12 @@ pub fn make(root: &Path, words: &[&str]) {
     fs::write(root.join("models.toml"), PIPELINE).unwrap();
     succeed(root, &["run", "models.toml"]);
     for name in ["masked", "nli"] {
-        let to = format!("models/{name}");
         fs::create_dir_all(root.join("models")).unwrap();
-        succeed(
+        export(
             root,
-            &[
-                "show",
-                "models.toml",
-                &format!("{name}.model"),
-                "--export",
-                &to,
-            ],
+            "models.toml",
+            &format!("{name}.model"),
+            &format!("models/{name}"),
         );
     }
 }

@@ -3,42 +3,18 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[allow(dead_code, reason = "a part of what the tests here need")]
+mod offline;
+
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use table::{Table, parquet_file};
-use tempfile::TempDir;
 
-/// A project with the pipelines and the sample of this one.
-fn project() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let root = folder.path();
-    fs::create_dir(root.join(".git")).unwrap();
-    fs::create_dir_all(root.join("pipelines/data")).unwrap();
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../pipelines");
-    for name in ["issues_uda.toml", "data/issues.jsonl"] {
-        fs::copy(source.join(name), root.join("pipelines").join(name)).unwrap();
-    }
-    folder
-}
-
-fn engine(root: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_engine"));
-    command
-        .current_dir(root)
-        .args(arguments)
-        .args(["--device", "cpu"])
-        .env_remove("ENGINE_CACHE");
-    command
-}
-
-fn said(output: &Output) -> String {
-    let text = [&output.stdout[..], &output.stderr[..]].concat();
-    String::from_utf8_lossy(&text).into_owned()
-}
+use offline::{command, export, project, succeed};
 
 #[test]
 fn the_main_pipeline_compares_fine_tuning_with_uda_and_is_done_the_second_time() {
@@ -55,14 +31,12 @@ fn the_main_pipeline_compares_fine_tuning_with_uda_and_is_done_the_second_time()
         "--set",
         "vars.mlm_epochs=0.2",
     ];
-    let first = engine(project.path(), &arguments).output().unwrap();
-    let text = said(&first);
-    assert!(first.status.success(), "{text}");
+    let text = succeed(project.path(), &arguments);
     for line in ["logistic regression", "fine-tuning", "UDA"] {
         assert!(text.contains(line), "{text}");
     }
-    let second = engine(project.path(), &arguments).output().unwrap();
-    assert!(said(&second).contains("nothing to do"), "{}", said(&second));
+    let second = succeed(project.path(), &arguments);
+    assert!(second.contains("nothing to do"), "{second}");
 }
 
 const TRAINING: &str = r#"
@@ -95,16 +69,7 @@ max_steps = 1500
 
 /// The weights that the step `adapted` made.
 fn weights(root: &Path) -> Vec<u8> {
-    let to = root.join("exported");
-    let arguments = ["show", "training.toml", "adapted.model", "--export"];
-    let shown = Command::new(env!("CARGO_BIN_EXE_engine"))
-        .current_dir(root)
-        .args(arguments)
-        .arg(&to)
-        .env_remove("ENGINE_CACHE")
-        .output()
-        .unwrap();
-    assert!(shown.status.success(), "{}", said(&shown));
+    let to = export(root, "training.toml", "adapted.model", "exported");
     fs::read(to.join("model.safetensors")).unwrap()
 }
 
@@ -124,11 +89,10 @@ fn a_training_that_was_interrupted_goes_on_from_there_to_the_same_bits() {
         fs::write(project.path().join("training.toml"), TRAINING).unwrap();
     }
     let arguments = ["run", "training.toml"];
-    let uninterrupted = engine(whole.path(), &arguments).output().unwrap();
-    assert!(uninterrupted.status.success(), "{}", said(&uninterrupted));
+    succeed(whole.path(), &arguments);
 
     let log = fs::File::create(parts.path().join("log")).unwrap();
-    let mut running = engine(parts.path(), &arguments)
+    let mut running = command(parts.path(), &arguments)
         .stdout(Stdio::null())
         .stderr(log)
         .spawn()
@@ -146,8 +110,7 @@ fn a_training_that_was_interrupted_goes_on_from_there_to_the_same_bits() {
     assert_eq!(status.code(), Some(130), "{}", log());
     assert_eq!(checkpoints(parts.path()).len(), 1, "{}", log());
 
-    let resumed = engine(parts.path(), &arguments).output().unwrap();
-    assert!(resumed.status.success(), "{}", said(&resumed));
+    succeed(parts.path(), &arguments);
     assert!(weights(whole.path()) == weights(parts.path()));
     assert!(checkpoints(parts.path()).is_empty());
 }
@@ -212,26 +175,12 @@ skip_own_row = true
 fn issues_are_indexed_and_found_by_texts_and_by_vectors() {
     let project = project();
     fs::write(project.path().join("search.toml"), SEARCH).unwrap();
-    let first = engine(project.path(), &["run", "search.toml"])
-        .output()
-        .unwrap();
-    assert!(first.status.success(), "{}", said(&first));
-    let second = engine(project.path(), &["run", "search.toml"])
-        .output()
-        .unwrap();
-    assert!(said(&second).contains("nothing to do"), "{}", said(&second));
+    succeed(project.path(), &["run", "search.toml"]);
+    let second = succeed(project.path(), &["run", "search.toml"]);
+    assert!(second.contains("nothing to do"), "{second}");
     let shown = |output: &str| {
-        let to = project.path().join(output.replace('.', "_"));
-        let arguments = ["show", "search.toml", output, "--export"];
-        let shown = Command::new(env!("CARGO_BIN_EXE_engine"))
-            .current_dir(project.path())
-            .args(arguments)
-            .arg(&to)
-            .env_remove("ENGINE_CACHE")
-            .output()
-            .unwrap();
-        assert!(shown.status.success(), "{}", said(&shown));
-        to
+        let to = output.replace('.', "_");
+        export(project.path(), "search.toml", output, &to)
     };
     let read = |output: &str| parquet_file::read_parquet(&shown(output), None).unwrap();
     let issues = read("issues.table");
@@ -340,15 +289,9 @@ fn a_language_model_that_is_shown_examples_is_trained_used_and_judged_as_any_oth
     .concat();
     fs::write(root.join("rows.jsonl"), &rows).unwrap();
     fs::write(root.join("in_context.toml"), IN_CONTEXT).unwrap();
-    let run = engine(root, &["run", "in_context.toml"]).output().unwrap();
-    assert!(run.status.success(), "{}", said(&run));
-    let shown = Command::new(env!("CARGO_BIN_EXE_engine"))
-        .current_dir(root)
-        .args(["show", "in_context.toml", "scores.metrics"])
-        .env_remove("ENGINE_CACHE")
-        .output()
-        .unwrap();
-    assert!(said(&shown).contains("micro"), "{}", said(&shown));
-    let again = engine(root, &["run", "in_context.toml"]).output().unwrap();
-    assert!(said(&again).contains("nothing to do"), "{}", said(&again));
+    succeed(root, &["run", "in_context.toml"]);
+    let shown = succeed(root, &["show", "in_context.toml", "scores.metrics"]);
+    assert!(shown.contains("micro"), "{shown}");
+    let again = succeed(root, &["run", "in_context.toml"]);
+    assert!(again.contains("nothing to do"), "{again}");
 }

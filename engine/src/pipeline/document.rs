@@ -193,9 +193,17 @@ impl Document {
                     "[vars]",
                 ));
             }
+            // In place of text stands text, even where it reads like a number. A table or list is meant as one, as a model's shape
+            // in place of its name; `{}` may be a template.
             Some(Json::String(_)) => {
-                self.vars
-                    .insert(name.to_owned(), Json::String(set.value.clone()));
+                let structure = parse_value(&set.value).map(|value| value.to_json()).filter(
+                    |json| match json {
+                        Json::Object(entries) => !entries.is_empty(),
+                        other => other.is_array(),
+                    },
+                );
+                let value = structure.unwrap_or_else(|| Json::String(set.value.clone()));
+                self.vars.insert(name.to_owned(), value);
             }
             Some(_) => {
                 let value = parse_value(&set.value)

@@ -2,7 +2,7 @@
 
 use nn::bert::normalize;
 use nn::{Forward, Packed};
-use tensor::Tensor;
+use tensor::{Device, Tensor};
 
 use crate::batches::Batches;
 use crate::data::check_texts;
@@ -90,8 +90,7 @@ impl Taught<'_> {
     }
 
     /// Texts of a batch with their vectors, brought to length 1.
-    fn batch<N: SentenceNetwork>(&self, rows: &[usize], network: &N) -> Result<Batch> {
-        let device = network.device();
+    fn batch(&self, rows: &[usize], device: &Device) -> Result<Batch> {
         let chosen: Vec<&Text> = rows.iter().map(|&row| &self.texts[row]).collect();
         let vectors: Vec<f32> = (rows.iter())
             .flat_map(|&row| &self.vectors[row * self.width..(row + 1) * self.width])
@@ -99,8 +98,8 @@ impl Taught<'_> {
             .collect();
         Ok(Batch {
             tokens: chosen.iter().map(|text| text.len()).sum(),
-            texts: Packed::new(&chosen, &device)?,
-            teacher: normalize(&Tensor::new(&vectors, [rows.len(), self.width], &device)?)?,
+            texts: Packed::new(&chosen, device)?,
+            teacher: normalize(&Tensor::new(&vectors, [rows.len(), self.width], device)?)?,
         })
     }
 }
@@ -201,15 +200,14 @@ pub fn distill<N: SentenceNetwork>(
             .done(),
         selection: options.selection.as_ref(),
     };
-    // Batches are made on another thread, of the device alone.
-    let maker = network.clone();
+    let device = network.device();
     let outcome = run(
         &mut network,
         &this,
         session,
         |step| {
             let parts = (batches.step(step).iter())
-                .map(|rows| training.batch(rows, &maker))
+                .map(|rows| training.batch(rows, &device))
                 .collect::<Result<Vec<_>>>()?;
             let tokens = parts.iter().map(|batch| batch.tokens).sum();
             Ok(Prepared { parts, tokens })

@@ -2,9 +2,11 @@
 //!
 //! - `local`: paths and patterns to files
 //! - `remote`: what comes over the network
+//! - `fed`: what other steps wrote
 //! - `account`: what was read, as metrics and notes
 
 mod account;
+mod fed;
 mod local;
 mod remote;
 
@@ -48,7 +50,10 @@ pub struct Load {
     ///
     /// What comes over the network is fetched when the step runs, and an interrupted fetch is taken up again; the key holds
     /// the address, not what it led to, so that `engine run --force STEP` fetches anew.
-    source: String,
+    ///
+    /// Left out where other steps, such as `command`, write the files and feed the port `files`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    source: Option<String>,
     /// The layout. Default: what the name says (.jsonl, .ndjson, .json, .csv, .tsv, .tab, .parquet, .txt, .text, .md, each
     /// with .gz or .zst behind it or not); `github-issues` for a github:// source.
     #[serde(default)]
@@ -113,7 +118,7 @@ impl StepKind for Load {
 
 impl Step for Load {
     fn inputs(&self) -> Vec<InputPort> {
-        Vec::new()
+        vec![InputPort::any("files", PortType::File)]
     }
 
     fn outputs(&self) -> Vec<OutputPort> {
@@ -149,7 +154,7 @@ impl Step for Load {
     }
 
     fn files(&self, root: &Path) -> Result<Vec<PathBuf>, Problem> {
-        let Ok(Source::Local { pattern }) = Source::parse(&self.source) else {
+        let Some(Ok(Source::Local { pattern })) = self.parsed() else {
             return Ok(Vec::new());
         };
         let files = local::find(&pattern, root)?.files;
@@ -202,7 +207,12 @@ impl Step for Load {
         };
         let (_, report) = table::read::read_to_parquet(&fetched.files, &options, &path, &watch)
             .map_err(|error| account::named(error, &fetched.files))?;
-        account::give(&self.source, &fetched, report, context)
+        account::give(
+            self.source.as_deref().unwrap_or("files"),
+            &fetched,
+            report,
+            context,
+        )
     }
 }
 
@@ -238,19 +248,30 @@ impl Load {
 
     /// The layout, as far as the parameters tell.
     fn known_format(&self) -> Option<Format> {
-        self.format
-            .or_else(|| match Source::parse(&self.source).ok()? {
-                Source::Local { pattern } => Format::from_name(&pattern),
-                Source::Http { url } => Format::from_name(url.split(['?', '#']).next()?),
-                Source::Hub(address) => Format::from_name(&address.path),
-                Source::Github(_) => Some(Format::GithubIssues),
-            })
+        self.format.or_else(|| match self.parsed()?.ok()? {
+            Source::Local { pattern } => Format::from_name(&pattern),
+            Source::Http { url } => Format::from_name(url.split(['?', '#']).next()?),
+            Source::Hub(address) => Format::from_name(&address.path),
+            Source::Github(_) => Some(Format::GithubIssues),
+        })
+    }
+
+    /// The address, taken apart; none where other steps write the files.
+    fn parsed(&self) -> Option<Result<Source, TableError>> {
+        self.source.as_deref().map(Source::parse)
     }
 
     fn check_source(&self, check: &mut Check) {
-        let source = match Source::parse(&self.source) {
-            Ok(source) => source,
-            Err(error) => {
+        let source = match self.parsed() {
+            None => return fed::check(self, check),
+            Some(_) if check.is_fed("files") => {
+                let message = "rows come from the port `files` already";
+                let help = "leave out `source`, or what feeds the port".to_owned();
+                check.problem("source", message, Some(help));
+                return;
+            }
+            Some(Ok(source)) => source,
+            Some(Err(error)) => {
                 check.problem("source", error.to_string(), None);
                 return;
             }
@@ -277,7 +298,10 @@ impl Load {
     }
 
     fn fetch(&self, context: &Context<'_>) -> Result<Fetched, StepError> {
-        let source = Source::parse(&self.source)?;
+        let source = match self.parsed() {
+            None => return fed::find(context),
+            Some(source) => source?,
+        };
         let Source::Local { pattern } = &source else {
             return remote::fetch(&source, self, context);
         };

@@ -150,3 +150,61 @@ fn options_that_contradict_each_other_are_problems() {
     let parameters = json!({ "source": "a.csv", "blake3": "beef" });
     assert_eq!(problems(parameters)[0].parameter, "blake3");
 }
+
+#[test]
+fn files_that_other_steps_wrote_are_read_in_their_order() {
+    let files = tempfile::tempdir().unwrap();
+    let written = |name: &str, content: &str| {
+        let path = files.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path
+    };
+    let (first, second) = (
+        written("a", "{\"text\": \"one\"}\n"),
+        written("b", "{\"text\": \"two\"}\n"),
+    );
+    let outcome = Trial::new::<Load>(json!({ "format": "jsonl", "file_column": "file" }))
+        .artifact("files", &first, &[("source", json!("docs"))])
+        .artifact("files", &second, &[("source", json!("news"))])
+        .run();
+    assert_eq!(outcome.texts("table", "text"), ["one", "two"]);
+    assert_eq!(
+        outcome.texts("table", "file"),
+        ["source=docs", "source=news"]
+    );
+
+    let broken = written("c", "{\"text\": \n");
+    let said = Trial::new::<Load>(json!({ "format": "jsonl" }))
+        .artifact("files", &broken, &[])
+        .fails();
+    assert!(said.contains("files") && said.contains('1'), "{said}");
+}
+
+#[test]
+fn rows_come_from_a_source_or_from_steps() {
+    let problems = |trial: Trial| -> Vec<String> {
+        let problems = trial.problems();
+        problems
+            .iter()
+            .map(|problem| format!("{}: {}", problem.parameter, problem.message))
+            .collect()
+    };
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let fed = |parameters| Trial::new::<Load>(parameters).artifact("files", file.path(), &[]);
+    assert_eq!(
+        problems(Trial::new::<Load>(json!({}))),
+        [": nothing says where the rows are"]
+    );
+    assert_eq!(
+        problems(fed(json!({ "source": "a.csv" }))),
+        ["source: rows come from the port `files` already"]
+    );
+    assert_eq!(
+        problems(fed(json!({ "token": "x" }))),
+        [
+            ": the outputs of steps have no names that tell a format",
+            "token: this is about a `source`, and the rows come from another step"
+        ]
+    );
+    assert!(problems(fed(json!({ "format": "csv" }))).is_empty());
+}

@@ -2,20 +2,23 @@
 //!
 //! - `pretrained`: a model of the Hugging Face hub or of a folder
 //! - `new`: a model with random weights
+//! - `trained`: the model of another step
 
 mod new;
 mod pretrained;
+mod trained;
 
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tensor::{DType, Device};
 
 use super::check::Problem;
 use super::{Check, Context, InputPort, OutputPort, PortType, Step, StepError, StepKind};
 use new::Shape;
 
-/// Takes a pretrained model into the cache, or makes a new one with random weights.
+/// Takes a pretrained model into the cache, makes a new one with random weights, or stores a trained one in half precision.
 ///
 /// Of a model of the Hugging Face hub, only config.json, the safetensors and the tokenizer are fetched; an interrupted download is taken
 /// up again. `HF_TOKEN` (or `hf auth login`), `HF_ENDPOINT`, `HF_HOME` and `HF_HUB_OFFLINE` are honoured, and what Python programs have
@@ -31,7 +34,36 @@ pub struct Model {
     /// - `"bert-base-uncased"`, `"OWNER/NAME"` or `"hf://OWNER/NAME@REVISION"`: a pretrained model of the hub;
     /// - `"models/encoder"`: a folder, relative to the project's root, whose files' content is part of the key;
     /// - `{ hidden_size = 256, layers = 4, heads = 4 }`: a new model of this shape, all of whose sizes have defaults.
-    model: Source,
+    ///
+    /// Left out where another step trains the model and feeds the port `model`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    model: Option<Source>,
+    /// The type of the numbers that the weights are stored as; `f16` and `bf16` make files of half the size, which steps read as
+    /// single precision. Default: as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    weights: Option<WeightType>,
+}
+
+/// What weights are stored as.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum WeightType {
+    /// Single precision.
+    F32,
+    /// Half precision: 11 bits of each number are kept.
+    F16,
+    /// Half precision with the range of f32: 8 bits of each number are kept.
+    Bf16,
+}
+
+impl WeightType {
+    fn dtype(self) -> DType {
+        match self {
+            WeightType::F32 => DType::F32,
+            WeightType::F16 => DType::F16,
+            WeightType::Bf16 => DType::BF16,
+        }
+    }
 }
 
 /// Where a model is from.
@@ -51,7 +83,10 @@ impl StepKind for Model {
 
 impl Step for Model {
     fn inputs(&self) -> Vec<InputPort> {
-        vec![InputPort::optional("tokenizer", PortType::Tokenizer)]
+        vec![
+            InputPort::optional("tokenizer", PortType::Tokenizer),
+            InputPort::optional("model", PortType::Model),
+        ]
     }
 
     fn outputs(&self) -> Vec<OutputPort> {
@@ -59,18 +94,30 @@ impl Step for Model {
     }
 
     fn seeded(&self) -> bool {
-        matches!(self.model, Source::New(_))
+        matches!(self.model, Some(Source::New(_)))
     }
 
     fn check(&self, check: &mut Check) {
+        let fed = check.is_fed("model");
         match &self.model {
-            Source::Pretrained(name) if name.trim().is_empty() => check.problem(
+            Some(_) if fed => check.problem(
+                "model",
+                "another step feeds the port `model` already",
+                Some("leave out `model`, or what feeds the port".to_owned()),
+            ),
+            None if !fed => check.problem(
+                "",
+                "nothing says which model",
+                Some("add model = \"bert-base-uncased\" or a folder, or input = { model = \"STEP\" }".to_owned()),
+            ),
+            None => {}
+            Some(Source::Pretrained(name)) if name.trim().is_empty() => check.problem(
                 "model",
                 "no model is named",
                 Some("name one of the hub, such as \"bert-base-uncased\", or a folder".to_owned()),
             ),
-            Source::Pretrained(_) => {}
-            Source::New(shape) => {
+            Some(Source::Pretrained(_)) => {}
+            Some(Source::New(shape)) => {
                 shape.check(check);
                 if !check.is_fed("tokenizer") {
                     check.problem(
@@ -88,16 +135,27 @@ impl Step for Model {
 
     fn files(&self, root: &Path) -> Result<Vec<PathBuf>, Problem> {
         match &self.model {
-            Source::Pretrained(name) => pretrained::files(name, root),
-            Source::New(_) => Ok(Vec::new()),
+            Some(Source::Pretrained(name)) => pretrained::files(name, root),
+            Some(Source::New(_)) | None => Ok(Vec::new()),
         }
     }
 
     fn run(&self, context: &Context<'_>) -> Result<(), StepError> {
         match &self.model {
-            Source::Pretrained(name) => pretrained::bring(name, context),
-            Source::New(shape) => shape.make(context),
+            Some(Source::Pretrained(name)) => pretrained::bring(name, context)?,
+            Some(Source::New(shape)) => shape.make(context)?,
+            None => trained::bring(context)?,
         }
+        if let Some(weights) = self.weights {
+            let device = Device::cpu_with_threads(context.threads);
+            let folder = context.output_path("model");
+            let bytes = nn::safetensors::convert(&folder, weights.dtype(), &device)?;
+            context.note(format!(
+                "weights of {}",
+                crate::report::number::bytes(bytes)
+            ));
+        }
+        Ok(())
     }
 }
 
@@ -150,6 +208,32 @@ mod tests {
         let taken = trial.run();
         let read = |outcome: &Outcome| std::fs::read(outcome.path("model").join("tokenizer.json"));
         assert_eq!(read(&taken).unwrap(), read(&made).unwrap());
+    }
+
+    #[test]
+    fn a_trained_model_is_stored_in_half_of_the_bytes_with_its_other_files() {
+        let made = small(1);
+        let bytes = |folder: &Path| {
+            let file = folder.join("model.safetensors");
+            std::fs::metadata(file).unwrap().len()
+        };
+        let stored = Trial::new::<Model>(json!({ "weights": "f16" }))
+            .artifact("model", &made.path("model"), &[])
+            .run();
+        let (before, after) = (bytes(&made.path("model")), bytes(&stored.path("model")));
+        assert!(after < before * 6 / 10, "{after} of {before}");
+        for name in ["config.json", "tokenizer.json"] {
+            let read = |outcome: &Outcome| std::fs::read(outcome.path("model").join(name));
+            assert_eq!(read(&stored).unwrap(), read(&made).unwrap());
+        }
+        let both = Trial::new::<Model>(json!({ "model": "bert-base-uncased" })).artifact(
+            "model",
+            &made.path("model"),
+            &[],
+        );
+        assert!(both.problems()[0].message.contains("already"));
+        let none = Trial::new::<Model>(json!({})).problems();
+        assert_eq!(none[0].message, "nothing says which model");
     }
 
     #[test]

@@ -1,23 +1,13 @@
 //! `method = "distill"`: a small encoder that places texts as another model does.
 
 use methods::{Distill as Options, Distillation, Session, Taught, Text, distill};
-use nn::bert::Pretrained;
-use nn::{EncoderConfig, ModelConfig, SentenceEncoder};
+use nn::SentenceEncoder;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tensor::RandomKey;
 
-use super::super::joined::Joined;
 use super::super::neighbours::vectors;
-use super::super::transformer::folder::carry_tokenizer;
-use super::super::transformer::recorder::{self, Recorder};
-use super::super::transformer::tokens::Tokens;
-use super::super::transformer::tuning::Tuning;
-use super::super::words::rows;
-use super::super::{
-    Check, ColumnType, Context, InputPort, OutputPort, PortType, Resources, Step, StepError,
-    StepKind,
-};
+use super::super::{Check, ColumnType, StepError};
+use super::unlabelled::{Learned, Lesson, OnTexts};
 
 /// Teaches a sentence encoder to place texts as another model does, whose vectors `embed` has written: a small model for what a
 /// large one knows. No labels are needed.
@@ -76,97 +66,62 @@ impl Rows {
 }
 
 impl Distill {
-    fn rows(&self, context: &Context<'_>, port: &str, tokens: &Tokens) -> Result<Rows, StepError> {
-        let table = context.columns(port, &[&self.vector])?;
+    fn rows(&self, lesson: &Lesson<'_>, port: &str) -> Result<Rows, StepError> {
+        let table = lesson.context.columns(port, &[&self.vector])?;
         let (vectors, width) = vectors(&table, &self.vector)?;
         Ok(Rows {
-            texts: tokens.of_port(context, port, &self.text)?,
+            texts: lesson.tokens.of_port(lesson.context, port, &self.text)?,
             vectors,
             width,
         })
     }
 }
 
-impl StepKind for Joined<Tuning, Distill> {
-    const OP: &'static str = "train";
-    const METHOD: Option<&'static str> = Some("distill");
+impl OnTexts for Distill {
+    const NAME: &'static str = "distill";
     const VERSION: u32 = 1;
-}
-
-impl Step for Joined<Tuning, Distill> {
-    fn inputs(&self) -> Vec<InputPort> {
-        vec![
-            InputPort::one("train", PortType::Table),
-            InputPort::one("model", PortType::Model),
-            InputPort::optional("valid", PortType::Table),
-        ]
-    }
-
-    fn outputs(&self) -> Vec<OutputPort> {
-        let mut outputs = vec![OutputPort::new("model", PortType::Model)];
-        outputs.extend(recorder::outputs());
-        outputs
-    }
+    type Network = SentenceEncoder;
 
     fn check(&self, check: &mut Check) {
         for port in ["train", "valid"] {
-            check.require("text", port, &self.own.text, ColumnType::Text);
-            check.require("vector", port, &self.own.vector, ColumnType::Vectors);
+            check.require("text", port, &self.text, ColumnType::Text);
+            check.require("vector", port, &self.vector, ColumnType::Vectors);
         }
-        self.shared.check(check);
     }
 
-    fn seeded(&self) -> bool {
-        true
-    }
-
-    fn resources(&self) -> Resources {
-        Resources::of_tensors()
-    }
-
-    fn run(&self, context: &Context<'_>) -> Result<(), StepError> {
-        let source = context.path("model")?;
-        let config = EncoderConfig::from_file(source.join("config.json"))?;
-        let tokens = Tokens::open(source, self.shared.max_length())?.within(config.max_tokens());
-        let training = self.own.rows(context, "train", &tokens)?;
-        let validation = match context.optional_path("valid") {
-            Some(_) => Some(self.own.rows(context, "valid", &tokens)?),
+    fn learn(
+        &self,
+        network: SentenceEncoder,
+        lesson: &Lesson<'_>,
+        session: &mut Session<'_>,
+    ) -> Result<Learned<SentenceEncoder>, StepError> {
+        let training = self.rows(lesson, "train")?;
+        let validation = match lesson.context.optional_path("valid") {
+            Some(_) => Some(self.rows(lesson, "valid")?),
             None => None,
         };
-        let device = context.open_device()?;
-        let (network, _) =
-            SentenceEncoder::from_folder(source, RandomKey::new(context.seed), &device)?;
         let options = Options {
-            optimisation: self.shared.optimisation(),
-            objective: match self.own.objective {
+            optimisation: lesson.tuning.optimisation(),
+            objective: match self.objective {
                 Objective::Relational => Distillation::Relational,
                 Objective::Cosine => Distillation::Cosine,
             },
-            selection: self.shared.selection(),
+            selection: lesson.tuning.selection(),
         };
-        let mut recorder = Recorder::new(context)?;
-        let mut session = Session::new(context.seed, &mut recorder)
-            .saved_in(context.resume_folder.join("training"));
         let (network, outcome) = distill(
             network,
             training.taught(),
             validation.as_ref().map(Rows::taught),
             &options,
-            &mut session,
+            session,
         )?;
-        context.check()?;
-        let folder = context.output_path("model");
-        carry_tokenizer(source, &folder, tokens.max_length())?;
-        network.save(&folder)?;
-        context.note(rows(training.texts.len()));
-        if let Some(last) = outcome.evaluations.last()
-            && let Some(correlation) = last.metric("correlation")
-        {
-            context.note(format!(
-                "correlation of cosines {correlation:.3} on `valid`"
-            ));
-        }
-        recorder.finish()
+        Ok(Learned {
+            network,
+            rows: training.texts.len(),
+            worth: outcome
+                .last_metric("correlation")
+                .map(|correlation| format!("correlation of cosines {correlation:.3}")),
+        })
     }
 }
 
@@ -177,7 +132,9 @@ mod tests {
 
     use super::*;
     use crate::steps::embed::Embed;
+    use crate::steps::joined::Joined;
     use crate::steps::testing::{Trial, labelled, word_model};
+    use crate::steps::transformer::tuning::Tuning;
 
     type Student = Joined<Tuning, Distill>;
 

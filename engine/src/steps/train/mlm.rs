@@ -1,22 +1,12 @@
 //! `method = "mlm"`: domain adaptation, or training from scratch, as a masked language model.
 
 use methods::{Masking, Mlm as Options, Session, mlm};
-use nn::bert::Pretrained;
-use nn::{EncoderConfig, MaskedLm, ModelConfig};
+use nn::MaskedLm;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tensor::RandomKey;
 
-use super::super::joined::Joined;
-use super::super::transformer::folder::carry_tokenizer;
-use super::super::transformer::recorder::{self, Recorder};
-use super::super::transformer::tokens::Tokens;
-use super::super::transformer::tuning::Tuning;
-use super::super::words::rows;
-use super::super::{
-    Check, ColumnType, Context, InputPort, OutputPort, PortType, Resources, Step, StepError,
-    StepKind,
-};
+use super::super::{Check, ColumnType, StepError};
+use super::unlabelled::{Learned, Lesson, OnTexts};
 
 /// Trains a transformer to find hidden words (Devlin et al. 2019, section 3.1), on texts that need no labels: adapts a pretrained
 /// model to the texts of a domain (Gururangan et al. 2020), or trains a new one from scratch.
@@ -59,82 +49,55 @@ fn few() -> f64 {
     0.1
 }
 
-impl StepKind for Joined<Tuning, Mlm> {
-    const OP: &'static str = "train";
-    const METHOD: Option<&'static str> = Some("mlm");
+impl OnTexts for Mlm {
+    const NAME: &'static str = "mlm";
     const VERSION: u32 = 1;
-}
-
-impl Step for Joined<Tuning, Mlm> {
-    fn inputs(&self) -> Vec<InputPort> {
-        vec![
-            InputPort::one("train", PortType::Table),
-            InputPort::one("model", PortType::Model),
-            InputPort::optional("valid", PortType::Table),
-        ]
-    }
-
-    fn outputs(&self) -> Vec<OutputPort> {
-        let mut outputs = vec![OutputPort::new("model", PortType::Model)];
-        outputs.extend(recorder::outputs());
-        outputs
-    }
+    type Network = MaskedLm;
 
     fn check(&self, check: &mut Check) {
-        check.require("text", "train", &self.own.text, ColumnType::Text);
-        self.shared.check(check);
+        for port in ["train", "valid"] {
+            check.require("text", port, &self.text, ColumnType::Text);
+        }
     }
 
-    fn seeded(&self) -> bool {
-        true
-    }
-
-    fn resources(&self) -> Resources {
-        Resources::of_tensors()
-    }
-
-    fn run(&self, context: &Context<'_>) -> Result<(), StepError> {
-        let source = context.path("model")?;
-        let config = EncoderConfig::from_file(source.join("config.json"))?;
-        let tokens = Tokens::open(source, self.shared.max_length())?.within(config.max_tokens());
-        let training = tokens.of_port(context, "train", &self.own.text)?;
+    fn learn(
+        &self,
+        network: MaskedLm,
+        lesson: &Lesson<'_>,
+        session: &mut Session<'_>,
+    ) -> Result<Learned<MaskedLm>, StepError> {
+        let Lesson {
+            context, tokens, ..
+        } = lesson;
+        let training = tokens.of_port(context, "train", &self.text)?;
         let validation = match context.optional_path("valid") {
-            Some(_) => tokens.of_port(context, "valid", &self.own.text)?,
+            Some(_) => tokens.of_port(context, "valid", &self.text)?,
             None => Vec::new(),
         };
-        let device = context.open_device()?;
-        let key = RandomKey::new(context.seed);
-        let (network, _) = MaskedLm::from_folder(source, key, &device)?;
         let options = Options {
-            optimisation: self.shared.optimisation(),
+            optimisation: lesson.tuning.optimisation(),
             masking: Masking {
-                probability: self.own.mask_probability,
-                masked: self.own.masked,
-                replaced: self.own.replaced,
+                probability: self.mask_probability,
+                masked: self.masked,
+                replaced: self.replaced,
             },
-            selection: self.shared.selection(),
+            selection: lesson.tuning.selection(),
         };
-        let mut recorder = Recorder::new(context)?;
-        let mut session = Session::new(context.seed, &mut recorder)
-            .saved_in(context.resume_folder.join("training"));
+        let vocabulary = tokens.vocabulary()?;
         let (network, outcome) = mlm(
             network,
-            &tokens.vocabulary()?,
+            &vocabulary,
             &training,
             &validation,
             &options,
-            &mut session,
+            session,
         )?;
-        context.check()?;
-        let folder = context.output_path("model");
-        carry_tokenizer(source, &folder, tokens.max_length())?;
-        network.save(&folder)?;
-        context.note(rows(training.len()));
-        if let Some(last) = outcome.evaluations.last()
-            && let Some(perplexity) = last.metric("perplexity")
-        {
-            context.note(format!("perplexity {perplexity:.1} on `valid`"));
-        }
-        recorder.finish()
+        Ok(Learned {
+            network,
+            rows: training.len(),
+            worth: outcome
+                .last_metric("perplexity")
+                .map(|perplexity| format!("perplexity {perplexity:.1}")),
+        })
     }
 }

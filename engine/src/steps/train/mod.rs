@@ -13,7 +13,8 @@
 //! | `rounds` | what `ust` and `self_training` share |
 //! | `verbalizers` | the words by which `prompt` tells labels apart |
 //! | `knn` | `method = "knn"` |
-//! | `mlm` | `method = "mlm"` |
+//! | `mlm`, `distill` | the methods of these names, which need no labels |
+//! | `unlabelled` | what those two share |
 //! | `labelled` | what methods share that train a transformer on labelled rows |
 //! | `examples` | the labelled rows: their parameters, and how they are read |
 //! | `linear` | what methods share that learn weights of a vectorizer's features |
@@ -33,6 +34,7 @@ mod rounds;
 pub mod self_training;
 pub mod setfit;
 pub mod uda;
+mod unlabelled;
 pub mod ust;
 mod verbalizers;
 

@@ -55,6 +55,13 @@ pub struct Outcome {
     pub stopped_early: bool,
 }
 
+impl Outcome {
+    /// A metric of the last evaluation, if there was one that has it.
+    pub fn last_metric(&self, name: &str) -> Option<f64> {
+        self.evaluations.last()?.metric(name)
+    }
+}
+
 /// One training.
 pub(crate) struct Run<'a> {
     pub method: &'static str,

@@ -1,12 +1,14 @@
 //! The safetensors format: one file mapped into memory ([`SafeTensors`]), weights in one or several files ([`Weights`]),
-//! and writing both. Every number of a header is checked against the file before it is used.
+//! writing both, and storing weights in another precision ([`convert`]). Every number of a header is checked against the file before it is used.
 
+mod convert;
 mod dtype;
 mod header;
 mod read;
 mod weights;
 mod write;
 
+pub use convert::convert;
 pub use dtype::FileType;
 pub use read::{SafeTensors, View};
 pub use weights::Weights;
