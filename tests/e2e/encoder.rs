@@ -6,8 +6,10 @@
 mod offline;
 
 use std::fs;
+use std::path::Path;
 
-use offline::{project, succeed};
+use offline::{export, project, succeed};
+use table::{columns, parquet_file};
 
 const SHAPE: &str = "{ hidden_size = 32, layers = 1, heads = 2, max_tokens = 128 }";
 
@@ -80,4 +82,50 @@ fn the_newsgroups_are_planned() {
         &["plan", "pipelines/encoder/newsgroups.toml"],
     );
     assert!(planned.contains("newsgroups"), "{planned}");
+}
+
+const EMBED: &str = r#"
+[pipeline]
+name = "embed"
+
+[steps.texts]
+op     = "load"
+source = "texts.json"
+
+[steps.small]
+op    = "model"
+model = "pipelines/models/encoder-small"
+
+[steps.vectors]
+op    = "embed"
+input = { table = "texts.table", model = "small" }
+"#;
+
+#[test]
+fn the_encoder_of_the_repository_embeds_as_transformers_does() {
+    let project = project();
+    let fixture =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/encoder_small.json");
+    let fixture = fs::read_to_string(fixture).unwrap();
+    let rows: Vec<serde_json::Value> = serde_json::from_str(&fixture).unwrap();
+    let texts: Vec<_> = rows
+        .iter()
+        .map(|row| serde_json::json!({ "text": row["text"] }))
+        .collect();
+    let texts = serde_json::to_string(&texts).unwrap();
+    fs::write(project.path().join("texts.json"), texts).unwrap();
+    fs::write(project.path().join("embed.toml"), EMBED).unwrap();
+    succeed(project.path(), &["run", "embed.toml"]);
+    let file = export(project.path(), "embed.toml", "vectors", "vectors.parquet");
+    let table = parquet_file::read_parquet(&file, None).unwrap();
+    let column = table.column("vector").unwrap();
+    let (found, size) = columns::vector_values(&column).unwrap();
+    assert_eq!(size, 256);
+    for (row, vector) in rows.iter().zip(found.values().chunks(size)) {
+        let expected = row["vector"].as_array().unwrap();
+        for (value, expected) in vector.iter().zip(expected) {
+            let apart = f64::from(*value) - expected.as_f64().unwrap();
+            assert!(apart.abs() < 1e-3, "{}: {apart}", row["text"]);
+        }
+    }
 }

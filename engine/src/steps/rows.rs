@@ -68,3 +68,42 @@ pub fn label_sets(
         .collect();
     Ok((LabelSets::from_names_in(vocabulary, &rows)?, outside))
 }
+
+/// Rows on which a model is chosen.
+pub struct Judged {
+    /// Their places in the table. Where a row carries one label, those are left out whose label no training row has: no model can
+    /// get them right.
+    pub rows: Vec<usize>,
+    /// Their labels.
+    pub labels: LabelSets,
+    /// How many labels lay outside the vocabulary and were left out.
+    pub outside: usize,
+}
+
+impl Judged {
+    /// The rows of a table by a vocabulary of training rows.
+    pub fn read(
+        table: &Table,
+        column: &str,
+        vocabulary: Vec<String>,
+        task: Task,
+    ) -> Result<Judged, StepError> {
+        let lists = table.string_lists(column)?;
+        let (labels, outside) = label_sets(&lists, vocabulary)?;
+        let rows: Vec<usize> = lists
+            .rows()
+            .enumerate()
+            .filter_map(|(row, mut names)| {
+                let is_judged = task == Task::MultiLabel
+                    || !labels.row(row).is_empty()
+                    || names.next().is_none();
+                is_judged.then_some(row)
+            })
+            .collect();
+        Ok(Judged {
+            labels: labels.select(&rows),
+            rows,
+            outside,
+        })
+    }
+}

@@ -6,6 +6,7 @@ use tensor::{Device, Tensor};
 
 use crate::batches::Batches;
 use crate::data::check_texts;
+use crate::principal::Directions;
 use crate::supervised::SHUFFLE;
 use crate::train::{Fingerprint, Outcome, Prepared, Run, Selection, Session, run};
 use crate::{MethodError, Optimisation, Result, SentenceNetwork, Text, predict};
@@ -18,7 +19,8 @@ pub enum Distillation {
     /// The cosines between the texts of a batch (Tung & Mori 2019, section 3; Park et al. 2019): vectors may differ in length.
     #[default]
     Relational,
-    /// Their direction: the cosine between a text's two vectors is to be 1.
+    /// Their direction: the cosine between a text's two vectors is to be 1. A teacher's longer vectors are first brought to the
+    /// student's length, by the directions that hold most of the training texts' vectors.
     Cosine,
 }
 
@@ -77,11 +79,11 @@ impl Taught<'_> {
         }
         let dimensions = network.dimensions();
         match objective {
-            Distillation::Cosine if self.width != dimensions => Err(MethodError::input(
+            Distillation::Cosine if self.width < dimensions => Err(MethodError::input(
                 METHOD,
                 format!(
-                    "the teacher's vectors have {} numbers and the model's {dimensions}, so they cannot have the same direction; \
-                     take the relational objective, or a model of the teacher's size",
+                    "the teacher's vectors have {} numbers and the model's {dimensions}, so they say too little of its direction; \
+                     take the relational objective, or a model of the teacher's size or smaller",
                     self.width
                 ),
             )),
@@ -187,6 +189,14 @@ pub fn distill<N: SentenceNetwork>(
             "choosing the best model takes validation texts; give some, or keep the last one",
         ));
     }
+    let shorter = Shorter::of(&training, validation.as_ref(), options.objective, &network)?;
+    let (training, validation) = match &shorter {
+        Some(shorter) => (
+            shorter.of_teacher(&training, &shorter.training),
+            validation.map(|validation| shorter.of_teacher(&validation, &shorter.validation)),
+        ),
+        None => (training, validation),
+    };
     let mut batches = Batches::of(optimisation, training.texts, session.key().fold(SHUFFLE));
     let this = Run {
         method: METHOD,
@@ -222,6 +232,46 @@ pub fn distill<N: SentenceNetwork>(
         },
     )?;
     Ok((network, outcome))
+}
+
+/// A teacher's vectors, brought to the student's length.
+struct Shorter {
+    training: Vec<f32>,
+    validation: Vec<f32>,
+    width: usize,
+}
+
+impl Shorter {
+    /// Nothing where the teacher's vectors have to be as they are.
+    fn of<N: SentenceNetwork>(
+        training: &Taught<'_>,
+        validation: Option<&Taught<'_>>,
+        objective: Distillation,
+        network: &N,
+    ) -> Result<Option<Self>> {
+        let width = network.dimensions();
+        if objective == Distillation::Relational || training.width <= width {
+            return Ok(None);
+        }
+        let device = network.device();
+        let directions = Directions::of(training.vectors, training.width, width, &device)?;
+        Ok(Some(Self {
+            training: directions.project(training.vectors)?,
+            validation: match validation {
+                Some(validation) => directions.project(validation.vectors)?,
+                None => Vec::new(),
+            },
+            width,
+        }))
+    }
+
+    fn of_teacher<'a>(&'a self, taught: &Taught<'a>, vectors: &'a [f32]) -> Taught<'a> {
+        Taught {
+            texts: taught.texts,
+            vectors,
+            width: self.width,
+        }
+    }
 }
 
 /// Loss and correlation on texts that are not learned from.

@@ -22,6 +22,7 @@ mod network;
 mod observer;
 mod options;
 mod predict;
+mod principal;
 pub mod prompt;
 mod random;
 mod rounds;

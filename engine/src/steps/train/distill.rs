@@ -24,7 +24,8 @@ pub struct Distill {
     #[serde(default = "vector_column")]
     vector: String,
     /// What the model's vectors are to have of the teacher's: the cosines between the texts of a batch (`relational`; Tung and Mori
-    /// 2019), or their direction (`cosine`), for vectors of the same length.
+    /// 2019), or their direction (`cosine`); longer vectors of a teacher are first brought to the model's length, by the directions that
+    /// hold most of them.
     #[serde(default)]
     objective: Objective,
 }
@@ -171,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn vectors_of_another_length_cannot_have_the_same_direction() {
+    fn vectors_that_are_shorter_than_the_models_say_too_little_of_its_direction() {
         let said = Trial::new::<Student>(json!({ "objective": "cosine", "max_steps": 1 }))
             .kept("model", word_model("roberta_masked_lm", &[]))
             .input("train", &taught())

@@ -7,7 +7,7 @@ use text::LabelSets;
 use text::metrics::Report;
 
 use super::super::neighbours::{Config, Neighbours, decide, vectors};
-use super::super::rows::label_sets;
+use super::super::rows::Judged;
 use super::super::words::{number, rows};
 use super::super::{Check, ColumnType, Context, InputPort, OutputPort, PortType, StepError};
 use super::Method;
@@ -121,7 +121,12 @@ impl Method for Knn {
                 ))
                 .help("embed both with the same model"));
             }
-            let (truth, _) = label_sets(&table.string_lists(examples.labels())?, names.clone())?;
+            let judged = Judged::read(&table, examples.labels(), names.clone(), task)?;
+            let queries: Vec<f32> = (judged.rows.iter())
+                .flat_map(|row| &queries[row * width..(row + 1) * width])
+                .copied()
+                .collect();
+            let truth = judged.labels;
             for &k in self.k.iter().filter(|&&k| k <= count) {
                 context.check()?;
                 let found = neighbours.votes(&queries, k, context.threads)?;
@@ -304,6 +309,25 @@ mod tests {
         let best = (0..3).find(|&row| chosen.value(row)).unwrap();
         assert!((f1.value(best) - 1.0).abs() < 1e-12);
         assert!(outcome.text("micro").contains("<svg"));
+    }
+
+    #[test]
+    fn rows_of_a_class_that_no_training_row_has_choose_nothing() {
+        let training = embedded(
+            &[("a", "bug"), ("b", "bug"), ("c", "docs")],
+            &[[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]],
+        );
+        let valid = embedded(
+            &[("x", "speech"), ("y", "docs"), ("z", "bug")],
+            &[[0.9, 0.05], [0.05, 0.9], [0.9, 0.0]],
+        );
+        let parameters = json!({ "k": [1, 3], "votes": [1], "task": "multi_class" });
+        let outcome = StepTrial::new::<Train<Knn>>(parameters)
+            .input("train", &training)
+            .input("valid", &valid)
+            .run();
+        let f1 = outcome.table("sweep").float_column("micro_f1").unwrap();
+        assert_eq!(f1.values(), &[1.0, 0.5][..]);
     }
 
     #[test]

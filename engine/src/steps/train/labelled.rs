@@ -12,7 +12,7 @@ use tensor::{Device, RandomKey};
 use text::{LabelSets, Task};
 
 use super::super::model_card::{TRAINING, Training};
-use super::super::rows::label_sets;
+use super::super::rows::Judged;
 use super::super::transformer::folder::carry_tokenizer;
 use super::super::transformer::recorder::{self, Recorder};
 use super::super::transformer::tokens::Tokens;
@@ -126,18 +126,16 @@ impl Setup {
             None => None,
             Some(_) => {
                 let table = context.columns("valid", &[examples.labels()])?;
-                let lists = table.string_lists(examples.labels())?;
-                let (sets, outside) = label_sets(&lists, labels.clone())?;
-                if outside > 0 {
+                let judged = Judged::read(&table, examples.labels(), labels.clone(), rows.task)?;
+                if judged.outside > 0 {
                     context.note(format!(
                         "{} labels of `valid` that no training row has left out",
-                        number(outside)
+                        number(judged.outside)
                     ));
                 }
-                Some((
-                    tokens.of_port(context, "valid", examples.text())?,
-                    targets(&sets, problem)?,
-                ))
+                let texts = tokens.of_port(context, "valid", examples.text())?;
+                let texts = judged.rows.iter().map(|&row| texts[row].clone()).collect();
+                Some((texts, targets(&judged.labels, problem)?))
             }
         };
         let mut config = with_labels(&config, &labels, problem);
