@@ -1,7 +1,5 @@
 //! What other steps wrote.
 
-use std::path::Path;
-
 use table::read::LocalFile;
 use table::source::{Fetched, Provenance};
 
@@ -55,7 +53,7 @@ pub(super) fn find(context: &Context<'_>) -> Result<Fetched, StepError> {
             blake3: None,
         });
         fetched.files.push(LocalFile {
-            path: Path::to_path_buf(&input.path),
+            path: input.path.clone(),
             name,
         });
     }
