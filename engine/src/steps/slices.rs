@@ -46,7 +46,7 @@ enum Balance {
     Proportional,
     /// Each label has as many rows as every other, as far as there are; the frequent ones come first.
     Equal,
-    /// Not at all: rows are drawn by chance.
+    /// Not at all: rows are drawn by chance, and need no labels.
     None,
 }
 
@@ -112,7 +112,9 @@ impl Step for Slices {
     }
 
     fn check(&self, check: &mut Check) {
-        check.require("labels", "table", &self.labels, ColumnType::Labels);
+        if self.balance != Balance::None {
+            check.require("labels", "table", &self.labels, ColumnType::Labels);
+        }
         if self.sizes.is_empty() {
             check.problem("sizes", "there is no size, so nothing would be made", None);
         }
@@ -126,14 +128,17 @@ impl Step for Slices {
 
     fn run(&self, context: &Context<'_>) -> Result<(), StepError> {
         let table = context.table("table")?;
-        let lists = table.string_lists(&self.labels)?;
-        let names: Vec<Vec<&str>> = lists.rows().map(Iterator::collect).collect();
-        let labels = LabelSets::from_names(&names);
         let seed = context.seed;
-        let order = match self.balance {
-            Balance::Proportional => balanced_order(&labels, slices::Balance::Proportional, seed),
-            Balance::Equal => balanced_order(&labels, slices::Balance::Equal, seed),
-            Balance::None => Rng::new(seed).permutation(table.num_rows()),
+        let balanced = |balance| -> Result<_, StepError> {
+            let lists = table.string_lists(&self.labels)?;
+            let names: Vec<Vec<&str>> = lists.rows().map(Iterator::collect).collect();
+            let labels = LabelSets::from_names(&names);
+            Ok((balanced_order(&labels, balance, seed), Some(labels)))
+        };
+        let (order, labels) = match self.balance {
+            Balance::Proportional => balanced(slices::Balance::Proportional)?,
+            Balance::Equal => balanced(slices::Balance::Equal)?,
+            Balance::None => (Rng::new(seed).permutation(table.num_rows()), None),
         };
         let mut met = Vec::with_capacity(self.sizes.len());
         let mut too_large = Vec::new();
@@ -142,19 +147,24 @@ impl Step for Slices {
             let mut slice = order[..size.of(order.len())].to_vec();
             slice.sort_unstable();
             context.write_table(&size.to_string(), &table.take(&slice)?)?;
-            let in_slice = labels.select(&slice);
-            let carried = in_slice
-                .counts()
-                .into_iter()
-                .filter(|&rows| rows > 0)
-                .count();
-            met.push(format!("{} in {size}", number(carried)));
+            if let Some(labels) = &labels {
+                let counts = labels.select(&slice).counts();
+                let carried = counts.into_iter().filter(|&rows| rows > 0).count();
+                met.push(format!("{} in {size}", number(carried)));
+            }
             if matches!(size, Size::Rows(rows) if *rows as usize > order.len()) {
                 too_large.push(size.to_string());
             }
         }
-        let (labels, total) = (number(labels.labels()), rows(order.len()));
-        context.note(format!("{total}; of {labels} labels, {}", met.join(", ")));
+        let total = rows(order.len());
+        context.note(match &labels {
+            Some(labels) => format!(
+                "{total}; of {} labels, {}",
+                number(labels.labels()),
+                met.join(", ")
+            ),
+            None => total.clone(),
+        });
         if !too_large.is_empty() {
             context.note(format!(
                 "only {total}, so all of them make the slice of {}",
@@ -190,6 +200,17 @@ mod tests {
         Trial::new::<Slices>(json!({ "sizes": sizes }))
             .input("table", &table())
             .run()
+    }
+
+    #[test]
+    fn a_slice_by_chance_needs_no_labels() {
+        let outcome = Trial::new::<Slices>(
+            json!({ "sizes": [7], "balance": "none", "labels": "of no column" }),
+        )
+        .input("table", &table())
+        .run();
+        assert_eq!(outcome.texts("7", "text").len(), 7);
+        assert_eq!(outcome.notes, ["60 rows"]);
     }
 
     #[test]

@@ -9,9 +9,10 @@
 mod common;
 
 use common::{
-    assert_close, assert_gradients, cross_entropy, devices, expected, floats, integers, model,
-    named_gradients, rows, stored, texts, weights,
+    assert_close, assert_gradients, cross_entropy, devices, expected, fixtures, floats, integers,
+    model, named_gradients, rows, stored, texts, weights,
 };
+use nn::Pooling;
 use nn::bert::{
     BertConfig, BertForMaskedLm, BertForSequenceClassification, BertModel, Pretrained,
     SentenceEncoder,
@@ -51,6 +52,42 @@ fn hidden_states_loss_and_every_gradient_equal_those_of_transformers() {
         assert_close(&loss, &stored(&outputs, "loss"), 1e-5, "loss");
         let gradients = loss.backward().expect("gradients");
         assert_gradients(&model, &gradients, &outputs, &device.to_string());
+    }
+}
+
+#[test]
+fn a_classifier_on_the_mean_of_tokens_equals_that_of_pytorch() {
+    let (fixture, outputs) = (expected(), weights("classifier_expected.safetensors"));
+    let config = BertConfig::read(fixtures().join("config.json")).expect("a configuration");
+    let config = BertConfig {
+        classifier_pooling: Some(Pooling::Mean),
+        ..config
+    };
+    for device in devices() {
+        let folder = fixtures().join("classifier.safetensors");
+        let (model, report) = BertForSequenceClassification::from_folder_with(
+            folder,
+            &config,
+            RandomKey::new(0),
+            &device,
+        )
+        .expect("weights");
+        assert!(report.missing.is_empty(), "{report}");
+        let texts = texts(&fixture, &device);
+        let logits = model.forward(&texts, Forward::inference()).expect("logits");
+        assert_close(&logits, &stored(&outputs, "mean.logits"), 1e-5, "logits");
+        let loss = cross_entropy(&logits, &labels(&integers(&fixture["labels"]), &device))
+            .expect("a loss");
+        assert_close(&loss, &stored(&outputs, "mean.loss"), 1e-5, "loss");
+        let gradients = loss.backward().expect("gradients");
+        let found = named_gradients(&model, &gradients);
+        for key in outputs.names() {
+            if let Some(name) = key.strip_prefix("mean.gradient.") {
+                let (_, gradient) = (found.iter().find(|(found, _)| found == name))
+                    .unwrap_or_else(|| panic!("{name} has a gradient"));
+                assert_close(gradient, &stored(&outputs, key), 1e-5, key);
+            }
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::transformer::tuning::Tuning;
 use super::super::{Context, StepError};
-use super::labelled::{OnLabelled, Setup};
+use super::labelled::{HeadPooling, OnLabelled, Setup};
 
 /// Fine-tunes a transformer with a head for the labels (Devlin et al. 2019, section 4.1), as the Hugging Face Trainer does: a
 /// probability for each label, or one softmax over the classes.
@@ -15,7 +15,11 @@ use super::labelled::{OnLabelled, Setup};
 /// bits.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct FineTune {}
+pub struct FineTune {
+    /// What the head for the labels reads of a text.
+    #[serde(default)]
+    pooling: HeadPooling,
+}
 
 impl OnLabelled for FineTune {
     const NAME: &'static str = "fine_tune";
@@ -32,7 +36,7 @@ impl OnLabelled for FineTune {
             selection: tuning.selection(),
             ..Options::default()
         };
-        let network = setup.network(context)?;
+        let network = setup.network(context, self.pooling)?;
         setup.train(
             context,
             |session| {

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use methods::{Labelled, MethodError, Outcome, Problem, Session, Targets, Text, with_labels};
 use nn::bert::Pretrained;
-use nn::{EncoderConfig, ModelConfig, SequenceClassifier};
+use nn::{EncoderConfig, ModelConfig, Pooling, SequenceClassifier};
 use schemars::JsonSchema;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use tensor::{Device, RandomKey};
 use text::{LabelSets, Task};
 
@@ -24,6 +24,27 @@ use super::{Method, Tuned};
 
 /// Stream of the seed that a new head is drawn from.
 const HEAD: u64 = 0x6865_6164;
+
+/// What a head for labels reads of a text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HeadPooling {
+    /// The vector of its first token through a map of the head's own, as `transformers` has it.
+    #[default]
+    Cls,
+    /// The mean of its tokens' vectors, which suits models that were trained for it, as sentence encoders are: few labels then reach
+    /// further. The model's config.json says `"classifier_pooling": "mean"`; `transformers` has no such head for BERT.
+    Mean,
+}
+
+impl HeadPooling {
+    fn of_classifier(self) -> Option<Pooling> {
+        match self {
+            Self::Cls => None,
+            Self::Mean => Some(Pooling::Mean),
+        }
+    }
+}
 
 /// A method that trains a transformer on labelled rows.
 pub trait OnLabelled: DeserializeOwned + Serialize + JsonSchema + Send + Sync + 'static {
@@ -179,8 +200,16 @@ impl Setup {
     }
 
     /// The model with a new head.
-    pub fn network(&self, context: &Context<'_>) -> Result<SequenceClassifier, StepError> {
-        self.load(context)
+    pub fn network(
+        &self,
+        context: &Context<'_>,
+        pooling: HeadPooling,
+    ) -> Result<SequenceClassifier, StepError> {
+        let config = EncoderConfig {
+            classifier_pooling: pooling.of_classifier(),
+            ..self.config.clone()
+        };
+        self.load_with(&config, context)
     }
 
     /// The model with the head of a kind of models; what the folder lacks is drawn from the seed.
@@ -188,8 +217,16 @@ impl Setup {
         &self,
         context: &Context<'_>,
     ) -> Result<M, StepError> {
+        self.load_with(&self.config, context)
+    }
+
+    fn load_with<M: Pretrained<Config = EncoderConfig>>(
+        &self,
+        config: &EncoderConfig,
+        context: &Context<'_>,
+    ) -> Result<M, StepError> {
         let key = RandomKey::new(context.seed).fold(HEAD);
-        let (network, _) = M::from_folder_with(&self.source, &self.config, key, &self.device)?;
+        let (network, _) = M::from_folder_with(&self.source, config, key, &self.device)?;
         Ok(network)
     }
 

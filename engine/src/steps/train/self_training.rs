@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::transformer::tuning::Tuning;
 use super::super::{Context, InputPort, PortType, StepError};
-use super::labelled::{OnLabelled, Setup};
+use super::labelled::{HeadPooling, OnLabelled, Setup};
 use super::rounds::{StudentStart, rounds};
 
 /// Self-training in its plain form (Yarowsky 1995; Lee 2013): a teacher learns from labelled rows and gives labels to rows without; a
@@ -14,6 +14,9 @@ use super::rounds::{StudentStart, rounds};
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SelfTraining {
+    /// What the head for the labels reads of a text.
+    #[serde(default)]
+    pooling: HeadPooling,
     /// How many students there are, one after the other.
     #[serde(default = "three")]
     #[schemars(range(min = 1))]
@@ -62,7 +65,7 @@ impl OnLabelled for SelfTraining {
             rounds: rounds(tuning, self.rounds, self.student_epochs, self.student_start),
             confidence: self.confidence,
         };
-        let network = setup.network(context)?;
+        let network = setup.network(context, self.pooling)?;
         setup.train(
             context,
             |session| {

@@ -9,7 +9,7 @@ use super::super::augment::AUGMENTED_FROM;
 use super::super::transformer::tuning::Tuning;
 use super::super::words::rows;
 use super::super::{Check, ColumnType, Context, InputPort, PortType, StepError};
-use super::labelled::{OnLabelled, Setup};
+use super::labelled::{HeadPooling, OnLabelled, Setup};
 
 /// Fine-tunes a transformer on labelled rows and on rows without labels (Xie et al. 2019, "Unsupervised data augmentation for
 /// consistency training"): what the model says of a row without labels is to be what it says of an augmented version of it.
@@ -21,6 +21,9 @@ use super::labelled::{OnLabelled, Setup};
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Uda {
+    /// What the head for the labels reads of a text.
+    #[serde(default)]
+    pooling: HeadPooling,
     /// Rows without labels for each labelled one of a batch.
     #[serde(default = "three")]
     #[schemars(range(min = 1))]
@@ -113,7 +116,7 @@ impl OnLabelled for Uda {
             temperature: self.temperature,
             ..Options::default()
         };
-        let network = setup.network(context)?;
+        let network = setup.network(context, self.pooling)?;
         let unlabelled = Unlabelled {
             texts: &texts,
             augmented: &augmented,

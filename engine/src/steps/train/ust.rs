@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::transformer::tuning::Tuning;
 use super::super::{Context, InputPort, PortType, StepError};
-use super::labelled::{OnLabelled, Setup};
+use super::labelled::{HeadPooling, OnLabelled, Setup};
 use super::rounds::{StudentStart, rounds};
 
 /// Uncertainty-aware self-training (Mukherjee and Awadallah 2020): a teacher learns from labelled rows and reads rows without labels
@@ -18,6 +18,9 @@ use super::rounds::{StudentStart, rounds};
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ust {
+    /// What the head for the labels reads of a text.
+    #[serde(default)]
+    pooling: HeadPooling,
     /// How many students there are, one after the other.
     #[serde(default = "three")]
     #[schemars(range(min = 1))]
@@ -123,7 +126,7 @@ impl OnLabelled for Ust {
             class_balanced: self.class_balanced,
             confident_learning: (self.confident_learning > 0.0).then_some(self.confident_learning),
         };
-        let network = setup.network(context)?;
+        let network = setup.network(context, self.pooling)?;
         setup.train(
             context,
             |session| {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tensor::Activation;
 
-use super::Family;
+use super::{Family, Pooling};
 use crate::config::{self, check_heads, check_shares, check_sizes, check_small, refusal};
 use crate::layers::activation;
 use crate::{ModelConfig, Result};
@@ -48,6 +48,9 @@ pub struct EncoderConfig {
     /// The share of elements that dropout takes in front of a classifier; without it, `hidden_dropout_prob`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub classifier_dropout: Option<f32>,
+    /// How a text's vector for a classifier comes from its tokens'; without it, as the family has it, by a map of the first token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub classifier_pooling: Option<Pooling>,
     /// The names of the labels that a classifier tells apart, by their numbers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id2label: Option<BTreeMap<String, String>>,
@@ -84,6 +87,7 @@ impl Default for EncoderConfig {
             layer_norm_eps: 1e-12,
             pad_token_id: Some(0),
             classifier_dropout: None,
+            classifier_pooling: None,
             id2label: None,
             label2id: None,
             num_labels: None,

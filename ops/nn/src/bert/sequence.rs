@@ -7,7 +7,8 @@ use crate::layers::{Linear, dropout};
 use crate::module::module_named;
 use crate::{Forward, Init, Packed, Pretrained, Result};
 
-/// A score for each label of each text, from its first token, as `transformers` computes it in each family.
+/// A score for each label of each text, from its first token, as `transformers` computes it in each family; or from another pooling of
+/// its tokens, without a map before the last one, where the configuration says so.
 #[derive(Clone, Debug)]
 pub struct SequenceClassifier {
     encoder: Encoder,
@@ -34,11 +35,12 @@ impl SequenceClassifier {
     pub fn forward(&self, texts: &Packed, forward: Forward) -> Result<Tensor> {
         let hidden = self.encoder.forward(texts, forward.at(0))?;
         let share = self.encoder.config().classifier_dropout();
-        let features = match (&self.dense, self.encoder.family()) {
-            (None, _) => self.encoder.pooled(&hidden, texts, forward)?,
-            (Some(dense), family) => {
+        let features = match (self.encoder.config().classifier_pooling, &self.dense) {
+            (Some(pooling), _) => pooling.forward(&hidden, texts.offsets())?,
+            (None, None) => self.encoder.pooled(&hidden, texts, forward)?,
+            (None, Some(dense)) => {
                 let first = first_tokens(&hidden, texts.offsets())?;
-                match family {
+                match self.encoder.family() {
                     Family::Roberta => {
                         let first = dropout(&first, share, forward.at(2))?;
                         dense.forward_with(&first, Activation::Tanh, forward)?
@@ -83,9 +85,10 @@ impl Pretrained for SequenceClassifier {
 
     fn new(config: &EncoderConfig, init: &Init<'_>) -> Result<Self> {
         let hidden = config.hidden_size;
-        let (encoder, dense) = match config.family()? {
-            Family::Bert => (Encoder::with_pooler(config, &init.at(0))?, None),
-            Family::DistilBert | Family::Roberta => (
+        let (encoder, dense) = match (config.classifier_pooling, config.family()?) {
+            (Some(_), _) => (Encoder::without_pooler(config, &init.at(0))?, None),
+            (None, Family::Bert) => (Encoder::with_pooler(config, &init.at(0))?, None),
+            (None, Family::DistilBert | Family::Roberta) => (
                 Encoder::without_pooler(config, &init.at(0))?,
                 Some(Linear::new(hidden, hidden, &init.at(2))?),
             ),
