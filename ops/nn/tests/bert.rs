@@ -19,7 +19,7 @@ use nn::bert::{
 };
 use nn::optim::{AdamW, Decay, Optimizer, Schedule, clip_scale, decay_matrices, global_norm};
 use nn::{Forward, Init, Packed, named_tensors};
-use tensor::{Device, RandomKey, Tensor};
+use tensor::{DType, Device, RandomKey, Tensor};
 
 fn labels(values: &[u32], device: &Device) -> Tensor {
     Tensor::new(values, [values.len()], device).expect("labels")
@@ -80,6 +80,11 @@ fn a_classifier_on_the_mean_of_tokens_equals_that_of_pytorch() {
             .expect("a loss");
         assert_close(&loss, &stored(&outputs, "mean.loss"), 1e-5, "loss");
         let gradients = loss.backward().expect("gradients");
+        let halves = Forward::inference().in_precision(DType::F16);
+        let halves = model.forward(&texts, halves).expect("logits");
+        let halves = halves.cast(DType::F32).expect("logits");
+        let half = "logits in half precision";
+        assert_close(&halves, &stored(&outputs, "mean.logits"), 1e-2, half);
         let found = named_gradients(&model, &gradients);
         for key in outputs.names() {
             if let Some(name) = key.strip_prefix("mean.gradient.") {

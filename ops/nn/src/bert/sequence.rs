@@ -1,6 +1,6 @@
 //! [`SequenceClassifier`]: labels of whole texts.
 
-use tensor::{Activation, Tensor};
+use tensor::{Activation, DType, Tensor};
 
 use super::{Encoder, EncoderConfig, Family, first_tokens};
 use crate::layers::{Linear, dropout};
@@ -36,7 +36,10 @@ impl SequenceClassifier {
         let hidden = self.encoder.forward(texts, forward.at(0))?;
         let share = self.encoder.config().classifier_dropout();
         let features = match (self.encoder.config().classifier_pooling, &self.dense) {
-            (Some(pooling), _) => pooling.forward(&hidden, texts.offsets())?,
+            (Some(pooling), _) => {
+                let hidden = hidden.cast(DType::F32)?;
+                forward.cast(&pooling.forward(&hidden, texts.offsets())?)?
+            }
             (None, None) => self.encoder.pooled(&hidden, texts, forward)?,
             (None, Some(dense)) => {
                 let first = first_tokens(&hidden, texts.offsets())?;
