@@ -120,7 +120,6 @@ def mean_pooled(model, ids, types):
     found = {"mean.logits": logits.detach(), "mean.loss": loss.detach()}
     for name in ["classifier.weight", "bert.embeddings.LayerNorm.weight", "bert.encoder.layer.3.output.dense.bias"]:
         found[f"mean.gradient.{name}"] = model.get_parameter(name).grad.clone()
-    model.zero_grad()
     return found
 
 
