@@ -18,8 +18,8 @@ pub(in crate::cpu::gemm) static F32: Format = Format {
     bytes_b: 4,
     steps: 384,
     tiles: table!([f32, f32_tile], 2, 1, [1, 2, 3, 4, 5, 6]),
-    pack_a: pack::f32_panel,
-    pack_b: pack::f32_panel,
+    pack_a: pack::avx2::f32_panel,
+    pack_b: pack::avx2::f32_panel,
 };
 
 /// `bf16`: half the memory, the speed of `f32`.
@@ -42,6 +42,15 @@ pub(in crate::cpu::gemm) static F16: Format = Format {
 
 /// Vectors of a panel of B.
 const VECTORS_OF_B: usize = 2;
+
+/// Steps of a turn of the kernel's loop.
+const UNROLLED: usize = 4;
+
+/// Lines of A that a turn reads at most, and how many elements ahead they are asked for: the processor's own prefetching is too late
+/// for panels as short as these.
+const LINES_OF_A: usize = 2;
+const FLOATS_OF_LINE: usize = 16;
+const AHEAD: usize = 128;
 
 /// An element of B that becomes `f32` when it is loaded.
 trait Widen {
@@ -95,21 +104,51 @@ unsafe fn f32_tile<B: Widen, const ROWS: usize, const VECTORS: usize, const PART
         for row in 0..ROWS {
             _mm_prefetch::<_MM_HINT_T0>(out.c.wrapping_add(row * out.row_stride).cast());
         }
-        for _ in 0..steps {
-            let mut right = [_mm256_setzero_ps(); VECTORS];
-            for (vector, right) in right.iter_mut().enumerate() {
-                *right = B::load(b.add(8 * vector));
+        for _ in 0..steps / UNROLLED {
+            for line in 0..LINES_OF_A {
+                _mm_prefetch::<_MM_HINT_T0>(a.wrapping_add(AHEAD + line * FLOATS_OF_LINE).cast());
             }
-            for (row, sums) in sums.iter_mut().enumerate() {
-                let left = _mm256_broadcast_ss(&*a.add(row));
-                for (sum, right) in sums.iter_mut().zip(right) {
-                    *sum = _mm256_fmadd_ps(left, right, *sum);
-                }
+            for step in 0..UNROLLED {
+                multiply(
+                    a.add(step * ROWS),
+                    b.add(step * 8 * VECTORS_OF_B),
+                    &mut sums,
+                );
             }
+            a = a.add(UNROLLED * ROWS);
+            b = b.add(UNROLLED * 8 * VECTORS_OF_B);
+        }
+        for _ in 0..steps % UNROLLED {
+            multiply(a, b, &mut sums);
             a = a.add(ROWS);
             b = b.add(8 * VECTORS_OF_B);
         }
         store::<ROWS, VECTORS, PART>(&sums, out);
+    }
+}
+
+/// One step.
+///
+/// # Safety
+/// The processor has the instructions; `ROWS` elements of A and `VECTORS` vectors of B exist.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+unsafe fn multiply<B: Widen, const ROWS: usize, const VECTORS: usize>(
+    a: *const f32,
+    b: *const B,
+    sums: &mut [[__m256; VECTORS]; ROWS],
+) {
+    let mut right = [_mm256_setzero_ps(); VECTORS];
+    for (vector, right) in right.iter_mut().enumerate() {
+        // SAFETY: the caller vouches for the vectors.
+        *right = unsafe { B::load(b.wrapping_add(8 * vector)) };
+    }
+    for (row, sums) in sums.iter_mut().enumerate() {
+        // SAFETY: the caller vouches for the elements.
+        let left = unsafe { _mm256_broadcast_ss(&*a.wrapping_add(row)) };
+        for (sum, right) in sums.iter_mut().zip(right) {
+            *sum = _mm256_fmadd_ps(left, right, *sum);
+        }
     }
 }
 

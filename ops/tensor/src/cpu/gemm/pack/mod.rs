@@ -1,6 +1,8 @@
 //! Panels: rows of A, or columns of B, side by side for each step of k.
 
 #[cfg(target_arch = "x86_64")]
+pub(super) mod avx2;
+#[cfg(target_arch = "x86_64")]
 pub(super) mod avx512;
 mod block;
 
