@@ -39,17 +39,33 @@ const KERNEL: Kernel = Kernel {
     entry: "main",
 };
 
+/// Elements that are looked at together for whether there is anything to do.
+const BLOCK: usize = 128;
+
 simd::kernel! {
     fn update<I>(parameter: &mut [f32], first: &mut [f32], second: &mut [f32], gradient: &[f32], scale: f32, factors: &Factors) {
         let Factors { keep, beta1, beta2, step_size, root, epsilon } = *factors;
-        let moments = first.iter_mut().zip(second);
-        for ((parameter, (first, second)), gradient) in parameter.iter_mut().zip(moments).zip(gradient) {
-            let gradient = gradient * scale;
-            *first = beta1 * *first + (1.0 - beta1) * gradient;
-            *second = beta2 * *second + (1.0 - beta2) * gradient * gradient;
-            *parameter = *parameter * keep - step_size * *first / (second.sqrt() * root + epsilon);
+        let moments = first.chunks_mut(BLOCK).zip(second.chunks_mut(BLOCK));
+        for ((parameter, (first, second)), gradient) in parameter.chunks_mut(BLOCK).zip(moments).zip(gradient.chunks(BLOCK)) {
+            // Most rows of a table of embeddings belong to tokens that never occurred: all of it is zero, and stays so.
+            if keep == 1.0 && are_zero(gradient) && are_zero(first) && are_zero(second) {
+                continue;
+            }
+            let moments = first.iter_mut().zip(second);
+            for ((parameter, (first, second)), gradient) in parameter.iter_mut().zip(moments).zip(gradient) {
+                let gradient = gradient * scale;
+                *first = beta1 * *first + (1.0 - beta1) * gradient;
+                *second = beta2 * *second + (1.0 - beta2) * gradient * gradient;
+                *parameter = *parameter * keep - step_size * *first / (second.sqrt() * root + epsilon);
+            }
         }
     }
+}
+
+/// Whether all bits of all numbers are zero.
+#[inline(always)]
+fn are_zero(numbers: &[f32]) -> bool {
+    numbers.iter().fold(0, |bits, x| bits | x.to_bits()) == 0
 }
 
 impl AdamW {
@@ -199,4 +215,56 @@ pub(crate) fn cases() -> Vec<crate::conformance::Case> {
             .tolerance(4e-6)
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Device;
+
+    /// A parameter and its moments after one step, of which only those from `begin` on are given.
+    fn step(begin: usize, zeros: usize) -> Result<[Vec<f32>; 3]> {
+        let device = Device::cpu();
+        let adamw = AdamW {
+            learning_rate: 0.02,
+            betas: [0.9, 0.99],
+            epsilon: 1e-8,
+            weight_decay: 0.0,
+            step: 3,
+        };
+        let tensor = |number: fn(usize) -> f32, zeros: usize| {
+            let number = |place| if place < zeros { 0.0 } else { number(place) };
+            let numbers: Vec<f32> = (begin..5 * BLOCK + 7).map(number).collect();
+            Tensor::new(&numbers, [numbers.len()], &device)
+        };
+        let mut parameter = tensor(|place| 1.0 + place as f32, 0)?;
+        let mut first = tensor(|place| (place % 5) as f32 - 2.0, zeros)?;
+        let mut second = tensor(|place| (place % 3) as f32, zeros)?;
+        let gradient = tensor(|place| (place % 7) as f32 - 3.0, zeros)?;
+        let scale = Tensor::new(&[0.5_f32], [1], &device)?;
+        adamw.apply(&mut parameter, [&mut first, &mut second], &gradient, &scale)?;
+        Ok([
+            parameter.to_f32_vec()?,
+            first.to_f32_vec()?,
+            second.to_f32_vec()?,
+        ])
+    }
+
+    #[test]
+    fn what_never_had_a_gradient_stays_and_the_rest_does_not_notice() -> Result<()> {
+        let zeros = 2 * BLOCK + 50;
+        let [parameter, first, second] = step(0, zeros)?;
+        for place in 0..zeros {
+            assert_eq!(
+                [parameter[place], first[place], second[place]],
+                [1.0 + place as f32, 0.0, 0.0]
+            );
+        }
+        let rest = step(zeros, zeros)?;
+        assert_eq!(
+            [&parameter[zeros..], &first[zeros..], &second[zeros..]],
+            rest.each_ref().map(|numbers| &numbers[..])
+        );
+        Ok(())
+    }
 }

@@ -16,7 +16,7 @@ pub(in crate::cpu::gemm) static F32: Format = Format {
     step: 1,
     bytes_a: 4,
     bytes_b: 4,
-    steps: 384,
+    steps: 256,
     tiles: table!([f32, f32_tile], 2, 1, [1, 2, 3, 4, 5, 6]),
     pack_a: pack::avx2::f32_panel,
     pack_b: pack::avx2::f32_panel,
