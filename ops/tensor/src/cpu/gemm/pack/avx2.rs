@@ -2,49 +2,12 @@
 
 use std::arch::x86_64::*;
 
-use half::{bf16, f16};
-
 use super::{Element, Source, of_any_type};
 use crate::cpu::gemm::format::PanelShape;
+use crate::cpu::gemm::kernels::avx2::Widen;
 
 /// Elements of a vector.
 const LANES: usize = 8;
-
-/// Elements that eight lanes are loaded from.
-trait Load: Element {
-    /// Eight elements.
-    ///
-    /// # Safety
-    /// The processor has AVX2 and F16C, and the elements exist.
-    unsafe fn load(pointer: *const Self) -> __m256;
-}
-
-impl Load for f32 {
-    #[inline(always)]
-    unsafe fn load(pointer: *const Self) -> __m256 {
-        // SAFETY: the caller vouches for the elements.
-        unsafe { _mm256_loadu_ps(pointer) }
-    }
-}
-
-impl Load for bf16 {
-    #[inline(always)]
-    unsafe fn load(pointer: *const Self) -> __m256 {
-        // SAFETY: the caller vouches for the elements.
-        unsafe {
-            let bits = _mm256_cvtepu16_epi32(_mm_loadu_si128(pointer.cast()));
-            _mm256_castsi256_ps(_mm256_slli_epi32::<16>(bits))
-        }
-    }
-}
-
-impl Load for f16 {
-    #[inline(always)]
-    unsafe fn load(pointer: *const Self) -> __m256 {
-        // SAFETY: the caller vouches for the elements.
-        unsafe { _mm256_cvtph_ps(_mm_loadu_si128(pointer.cast())) }
-    }
-}
 
 /// Makes columns of rows.
 #[inline]
@@ -95,7 +58,7 @@ pub(in crate::cpu::gemm) unsafe fn f32_panel(
 /// # Safety
 /// As above.
 #[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn pack<S: Load>(source: *const S, shape: PanelShape, destination: *mut f32) {
+unsafe fn pack<S: Element + Widen>(source: *const S, shape: PanelShape, destination: *mut f32) {
     let PanelShape {
         across,
         across_stride,
