@@ -81,7 +81,7 @@ pub fn kinds() -> &'static [Kind] {
         Kind::of::<stats::Stats>(),
         Kind::of::<tokenize::Tokenize>(),
         Kind::of::<tokenizer::LearnTokenizer>(),
-        Kind::of::<train::Train<train::Tuned<train::fine_tune::FineTune>>>(),
+        Kind::of::<train::Train<train::Tuned<train::WithHead<train::fine_tune::FineTune>>>>(),
         Kind::of::<train::Train<train::in_context::InContext>>(),
         Kind::of::<train::Tuned<train::mlm::Mlm>>(),
         Kind::of::<train::Tuned<train::distill::Distill>>(),
@@ -89,10 +89,11 @@ pub fn kinds() -> &'static [Kind] {
         Kind::of::<train::Train<train::logistic_regression::LogisticRegression>>(),
         Kind::of::<train::Train<train::naive_bayes::NaiveBayes>>(),
         Kind::of::<train::Train<train::Tuned<train::prompt::Prompt>>>(),
-        Kind::of::<train::Train<train::Tuned<train::self_training::SelfTraining>>>(),
+        Kind::of::<train::Train<train::Tuned<train::WithHead<train::self_training::SelfTraining>>>>(
+        ),
         Kind::of::<train::Train<train::Tuned<train::setfit::SetFit>>>(),
-        Kind::of::<train::Train<train::Tuned<train::uda::Uda>>>(),
-        Kind::of::<train::Train<train::Tuned<train::ust::Ust>>>(),
+        Kind::of::<train::Train<train::Tuned<train::WithHead<train::uda::Uda>>>>(),
+        Kind::of::<train::Train<train::Tuned<train::WithHead<train::ust::Ust>>>>(),
         Kind::of::<vectorize::Vectorize>(),
         Kind::of::<zero_shot::ZeroShot>(),
     ];

@@ -224,20 +224,7 @@ pub(crate) fn check_training<N: Network>(
     network: &N,
     observer: &mut dyn Observer,
 ) -> Result<()> {
-    if data.texts.is_empty() {
-        return Err(MethodError::input(
-            method,
-            "there are no training texts; check the split and the slice that feed it",
-        ));
-    }
-    if labels.is_empty() {
-        return Err(MethodError::input(
-            method,
-            "there are no labels; name at least one",
-        ));
-    }
-    check_texts(method, "training texts", data.texts, network)?;
-    check_targets(method, "training texts", data, labels.len())?;
+    check_labelled(method, data, labels, network)?;
     let absent: Vec<&str> = (labels.iter().enumerate())
         .filter(|(label, _)| (0..data.targets.len()).all(|text| !data.targets.has(text, *label)))
         .map(|(_, name)| name.as_str())
@@ -251,6 +238,29 @@ pub(crate) fn check_training<N: Network>(
         ));
     }
     Ok(())
+}
+
+/// All checks of training texts with labels.
+pub(crate) fn check_labelled<N: Network>(
+    method: &'static str,
+    data: &Labelled<'_>,
+    labels: &[String],
+    network: &N,
+) -> Result<()> {
+    if data.texts.is_empty() {
+        return Err(MethodError::input(
+            method,
+            "there are no training texts; check the split and the slice that feed it",
+        ));
+    }
+    if labels.is_empty() {
+        return Err(MethodError::input(
+            method,
+            "there are no labels; name at least one",
+        ));
+    }
+    check_texts(method, "training texts", data.texts, network)?;
+    check_targets(method, "training texts", data, labels.len())
 }
 
 /// All checks of validation texts, which there may be none of.

@@ -87,8 +87,23 @@ fn add(to: &mut [f64], scale: f64, what: &[f64]) {
     to.iter_mut().zip(what).for_each(|(to, x)| *to += scale * x);
 }
 
+/// In several sums at once, which do not wait for each other.
 pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
+    const SUMS: usize = 8;
+    let length = a.len().min(b.len());
+    let (a, b) = (
+        a[..length].chunks_exact(SUMS),
+        b[..length].chunks_exact(SUMS),
+    );
+    let rest = a.remainder().iter().zip(b.remainder());
+    let rest: f64 = rest.map(|(a, b)| a * b).sum();
+    let mut sums = [0.0; SUMS];
+    for (a, b) in a.zip(b) {
+        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+            *sum += a * b;
+        }
+    }
+    sums.iter().sum::<f64>() + rest
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! Logistic regression over vectors of texts: the head of [`setfit`](crate::setfit()).
+//! Logistic regression over vectors of texts: the head of [`setfit`](crate::setfit()), and where those of
+//! [`probe`](crate::probe()) begin.
 
 use serde::{Deserialize, Serialize};
 

@@ -32,6 +32,21 @@ pub trait LabelNetwork: Network {
     /// # Errors
     /// Those of the model.
     fn logits(&self, texts: &Packed, forward: Forward) -> Result<Tensor>;
+
+    /// How many numbers the last map to the scores reads of a text.
+    fn width(&self) -> usize;
+
+    /// These numbers, `[texts, width]`.
+    ///
+    /// # Errors
+    /// Those of the model.
+    fn features(&self, texts: &Packed, forward: Forward) -> Result<Tensor>;
+
+    /// Replaces that map: weight `[labels, width]`, bias `[labels]`.
+    ///
+    /// # Errors
+    /// [`tensor::TensorError::Shape`] for other shapes.
+    fn set_head(&mut self, weight: &Tensor, bias: &Tensor) -> Result<()>;
 }
 
 /// A masked language model.
@@ -91,6 +106,18 @@ impl LabelNetwork for SequenceClassifier {
 
     fn logits(&self, texts: &Packed, forward: Forward) -> Result<Tensor> {
         self.forward(texts, forward)
+    }
+
+    fn width(&self) -> usize {
+        self.config().hidden_size
+    }
+
+    fn features(&self, texts: &Packed, forward: Forward) -> Result<Tensor> {
+        Self::features(self, texts, forward)
+    }
+
+    fn set_head(&mut self, weight: &Tensor, bias: &Tensor) -> Result<()> {
+        self.set_classifier(weight, bias)
     }
 }
 

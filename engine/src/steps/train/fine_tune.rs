@@ -1,12 +1,14 @@
 //! `method = "fine_tune"`.
 
 use methods::{FineTune as Options, fine_tune};
+use nn::SequenceClassifier;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::super::transformer::tuning::Tuning;
 use super::super::{Context, StepError};
-use super::labelled::{HeadPooling, OnLabelled, Setup};
+use super::head::OnHead;
+use super::labelled::Setup;
 
 /// Fine-tunes a transformer with a head for the labels (Devlin et al. 2019, section 4.1), as the Hugging Face Trainer does: a
 /// probability for each label, or one softmax over the classes.
@@ -15,18 +17,15 @@ use super::labelled::{HeadPooling, OnLabelled, Setup};
 /// bits.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct FineTune {
-    /// What the head for the labels reads of a text.
-    #[serde(default)]
-    pooling: HeadPooling,
-}
+pub struct FineTune {}
 
-impl OnLabelled for FineTune {
+impl OnHead for FineTune {
     const NAME: &'static str = "fine_tune";
     const VERSION: u32 = 1;
 
     fn train(
         &self,
+        network: SequenceClassifier,
         setup: &Setup,
         tuning: &Tuning,
         context: &Context<'_>,
@@ -36,7 +35,6 @@ impl OnLabelled for FineTune {
             selection: tuning.selection(),
             ..Options::default()
         };
-        let network = setup.network(context, self.pooling)?;
         setup.train(
             context,
             |session| {

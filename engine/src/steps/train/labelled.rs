@@ -6,8 +6,8 @@ use methods::{Labelled, MethodError, Outcome, Problem, Session, Targets, Text, w
 use nn::bert::Pretrained;
 use nn::{EncoderConfig, ModelConfig, Pooling, SequenceClassifier};
 use schemars::JsonSchema;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use tensor::{Device, RandomKey};
 use text::{LabelSets, Task};
 
@@ -24,27 +24,6 @@ use super::{Method, Tuned};
 
 /// Stream of the seed that a new head is drawn from.
 const HEAD: u64 = 0x6865_6164;
-
-/// What a head for labels reads of a text.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum HeadPooling {
-    /// The vector of its first token through a map of the head's own, as `transformers` has it.
-    #[default]
-    Cls,
-    /// The mean of its tokens' vectors, which suits models that were trained for it, as sentence encoders are: few labels then reach
-    /// further. The model's config.json says `"classifier_pooling": "mean"`; `transformers` has no such head for BERT.
-    Mean,
-}
-
-impl HeadPooling {
-    fn of_classifier(self) -> Option<Pooling> {
-        match self {
-            Self::Cls => None,
-            Self::Mean => Some(Pooling::Mean),
-        }
-    }
-}
 
 /// A method that trains a transformer on labelled rows.
 pub trait OnLabelled: DeserializeOwned + Serialize + JsonSchema + Send + Sync + 'static {
@@ -199,14 +178,14 @@ impl Setup {
             .map(|(texts, targets)| Labelled { texts, targets })
     }
 
-    /// The model with a new head.
-    pub fn network(
+    /// The model with a new head for the labels, which reads this of a text; by default what `transformers` has it read.
+    pub fn classifier(
         &self,
         context: &Context<'_>,
-        pooling: HeadPooling,
+        pooling: Option<Pooling>,
     ) -> Result<SequenceClassifier, StepError> {
         let config = EncoderConfig {
-            classifier_pooling: pooling.of_classifier(),
+            classifier_pooling: pooling,
             ..self.config.clone()
         };
         self.load_with(&config, context)

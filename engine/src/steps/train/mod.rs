@@ -15,6 +15,7 @@
 //! | `knn` | `method = "knn"` |
 //! | `mlm`, `distill` | the methods of these names, which need no labels |
 //! | `unlabelled` | what those two share |
+//! | `head` | what methods share that train an encoder with a head for labels |
 //! | `labelled` | what methods share that train a transformer on labelled rows |
 //! | `examples` | the labelled rows: their parameters, and how they are read |
 //! | `linear` | what methods share that learn weights of a vectorizer's features |
@@ -22,6 +23,7 @@
 pub mod distill;
 mod examples;
 pub mod fine_tune;
+mod head;
 pub mod in_context;
 pub mod knn;
 mod labelled;
@@ -48,6 +50,7 @@ use super::{
     Check, Context, InputPort, OutputPort, PortType, Resources, Step, StepError, StepKind,
 };
 use examples::Examples;
+use head::Head;
 
 /// A way to learn from labelled rows.
 pub trait Method: DeserializeOwned + Serialize + JsonSchema + Send + Sync + 'static {
@@ -83,6 +86,9 @@ pub trait Method: DeserializeOwned + Serialize + JsonSchema + Send + Sync + 'sta
 
 /// A method that trains a transformer, with how long and how fast.
 pub type Tuned<M> = Joined<Tuning, M>;
+
+/// A method that trains an encoder with a head for labels.
+pub type WithHead<M> = Joined<Head, M>;
 
 /// A method with the rows that it learns from.
 pub type Train<M> = Joined<Examples, M>;

@@ -1,12 +1,14 @@
 //! `method = "self_training"`.
 
 use methods::{SelfTraining as Options, self_training};
+use nn::SequenceClassifier;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::super::transformer::tuning::Tuning;
 use super::super::{Context, InputPort, PortType, StepError};
-use super::labelled::{HeadPooling, OnLabelled, Setup};
+use super::head::OnHead;
+use super::labelled::Setup;
 use super::rounds::{StudentStart, rounds};
 
 /// Self-training in its plain form (Yarowsky 1995; Lee 2013): a teacher learns from labelled rows and gives labels to rows without; a
@@ -14,9 +16,6 @@ use super::rounds::{StudentStart, rounds};
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SelfTraining {
-    /// What the head for the labels reads of a text.
-    #[serde(default)]
-    pooling: HeadPooling,
     /// How many students there are, one after the other.
     #[serde(default = "three")]
     #[schemars(range(min = 1))]
@@ -46,7 +45,7 @@ fn sure() -> f32 {
     0.9
 }
 
-impl OnLabelled for SelfTraining {
+impl OnHead for SelfTraining {
     const NAME: &'static str = "self_training";
     const VERSION: u32 = 1;
 
@@ -56,6 +55,7 @@ impl OnLabelled for SelfTraining {
 
     fn train(
         &self,
+        network: SequenceClassifier,
         setup: &Setup,
         tuning: &Tuning,
         context: &Context<'_>,
@@ -65,7 +65,6 @@ impl OnLabelled for SelfTraining {
             rounds: rounds(tuning, self.rounds, self.student_epochs, self.student_start),
             confidence: self.confidence,
         };
-        let network = setup.network(context, self.pooling)?;
         setup.train(
             context,
             |session| {

@@ -2,6 +2,7 @@
 
 use methods::Text;
 use methods::uda::{Annealing, Uda as Options, Unlabelled, uda};
+use nn::SequenceClassifier;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +10,8 @@ use super::super::augment::AUGMENTED_FROM;
 use super::super::transformer::tuning::Tuning;
 use super::super::words::rows;
 use super::super::{Check, ColumnType, Context, InputPort, PortType, StepError};
-use super::labelled::{HeadPooling, OnLabelled, Setup};
+use super::head::OnHead;
+use super::labelled::Setup;
 
 /// Fine-tunes a transformer on labelled rows and on rows without labels (Xie et al. 2019, "Unsupervised data augmentation for
 /// consistency training"): what the model says of a row without labels is to be what it says of an augmented version of it.
@@ -21,9 +23,6 @@ use super::labelled::{HeadPooling, OnLabelled, Setup};
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Uda {
-    /// What the head for the labels reads of a text.
-    #[serde(default)]
-    pooling: HeadPooling,
     /// Rows without labels for each labelled one of a batch.
     #[serde(default = "three")]
     #[schemars(range(min = 1))]
@@ -77,7 +76,7 @@ fn sharp() -> f32 {
     0.85
 }
 
-impl OnLabelled for Uda {
+impl OnHead for Uda {
     const NAME: &'static str = "uda";
     const VERSION: u32 = 1;
 
@@ -94,6 +93,7 @@ impl OnLabelled for Uda {
 
     fn train(
         &self,
+        network: SequenceClassifier,
         setup: &Setup,
         tuning: &Tuning,
         context: &Context<'_>,
@@ -116,7 +116,6 @@ impl OnLabelled for Uda {
             temperature: self.temperature,
             ..Options::default()
         };
-        let network = setup.network(context, self.pooling)?;
         let unlabelled = Unlabelled {
             texts: &texts,
             augmented: &augmented,

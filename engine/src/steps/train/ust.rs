@@ -1,12 +1,14 @@
 //! `method = "ust"`.
 
 use methods::ust::{Sampling, Ust as Options, ust};
+use nn::SequenceClassifier;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::super::transformer::tuning::Tuning;
 use super::super::{Context, InputPort, PortType, StepError};
-use super::labelled::{HeadPooling, OnLabelled, Setup};
+use super::head::OnHead;
+use super::labelled::Setup;
 use super::rounds::{StudentStart, rounds};
 
 /// Uncertainty-aware self-training (Mukherjee and Awadallah 2020): a teacher learns from labelled rows and reads rows without labels
@@ -18,9 +20,6 @@ use super::rounds::{StudentStart, rounds};
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ust {
-    /// What the head for the labels reads of a text.
-    #[serde(default)]
-    pooling: HeadPooling,
     /// How many students there are, one after the other.
     #[serde(default = "three")]
     #[schemars(range(min = 1))]
@@ -98,7 +97,7 @@ fn tenth() -> f32 {
     0.1
 }
 
-impl OnLabelled for Ust {
+impl OnHead for Ust {
     const NAME: &'static str = "ust";
     const VERSION: u32 = 1;
 
@@ -108,6 +107,7 @@ impl OnLabelled for Ust {
 
     fn train(
         &self,
+        network: SequenceClassifier,
         setup: &Setup,
         tuning: &Tuning,
         context: &Context<'_>,
@@ -126,7 +126,6 @@ impl OnLabelled for Ust {
             class_balanced: self.class_balanced,
             confident_learning: (self.confident_learning > 0.0).then_some(self.confident_learning),
         };
-        let network = setup.network(context, self.pooling)?;
         setup.train(
             context,
             |session| {

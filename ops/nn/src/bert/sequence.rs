@@ -33,27 +33,46 @@ impl SequenceClassifier {
     /// # Errors
     /// As [`Encoder::forward`]; [`tensor::TensorError::Shape`] for a text without tokens.
     pub fn forward(&self, texts: &Packed, forward: Forward) -> Result<Tensor> {
-        let hidden = self.encoder.forward(texts, forward.at(0))?;
+        let features = self.features(texts, forward)?;
         let share = self.encoder.config().classifier_dropout();
-        let features = match (self.encoder.config().classifier_pooling, &self.dense) {
-            (Some(pooling), _) => {
-                let hidden = hidden.cast(DType::F32)?;
-                forward.cast(&pooling.forward(&hidden, texts.offsets())?)?
-            }
-            (None, None) => self.encoder.pooled(&hidden, texts, forward)?,
-            (None, Some(dense)) => {
-                let first = first_tokens(&hidden, texts.offsets())?;
-                match self.encoder.family() {
-                    Family::Roberta => {
-                        let first = dropout(&first, share, forward.at(2))?;
-                        dense.forward_with(&first, Activation::Tanh, forward)?
-                    }
-                    _ => dense.forward_with(&first, Activation::Relu, forward)?,
-                }
-            }
-        };
         let features = dropout(&features, share, forward.at(1))?;
         Ok(self.classifier.forward(&features, forward)?)
+    }
+
+    /// What the last map reads but for its dropout, `[texts, hidden]`.
+    ///
+    /// # Errors
+    /// As [`SequenceClassifier::forward`].
+    pub fn features(&self, texts: &Packed, forward: Forward) -> Result<Tensor> {
+        let hidden = self.encoder.forward(texts, forward.at(0))?;
+        Ok(
+            match (self.encoder.config().classifier_pooling, &self.dense) {
+                (Some(pooling), _) => {
+                    let hidden = hidden.cast(DType::F32)?;
+                    forward.cast(&pooling.forward(&hidden, texts.offsets())?)?
+                }
+                (None, None) => self.encoder.pooled(&hidden, texts, forward)?,
+                (None, Some(dense)) => {
+                    let first = first_tokens(&hidden, texts.offsets())?;
+                    match self.encoder.family() {
+                        Family::Roberta => {
+                            let share = self.encoder.config().classifier_dropout();
+                            let first = dropout(&first, share, forward.at(2))?;
+                            dense.forward_with(&first, Activation::Tanh, forward)?
+                        }
+                        _ => dense.forward_with(&first, Activation::Relu, forward)?,
+                    }
+                }
+            },
+        )
+    }
+
+    /// Replaces the last map: weight `[labels, hidden]`, bias `[labels]`.
+    ///
+    /// # Errors
+    /// As [`Linear::set`].
+    pub fn set_classifier(&mut self, weight: &Tensor, bias: &Tensor) -> Result<()> {
+        Ok(self.classifier.set(weight, bias)?)
     }
 
     /// The model below the classifier.

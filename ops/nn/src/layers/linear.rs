@@ -1,6 +1,6 @@
 //! An affine map.
 
-use tensor::{Activation, Result, Tensor};
+use tensor::{Activation, Result, Tensor, TensorError};
 
 use crate::module::module;
 use crate::{Forward, Init, Parameter};
@@ -24,6 +24,24 @@ impl Linear {
             weight: init.normal([outputs, inputs])?,
             bias: init.constant(0.0, [outputs])?,
         })
+    }
+
+    /// Replaces its values by others of the same shapes: weight `[out, in]`, bias `[out]`.
+    ///
+    /// # Errors
+    /// [`TensorError::Shape`] for other shapes; as [`Parameter::new`].
+    pub fn set(&mut self, weight: &Tensor, bias: &Tensor) -> Result<()> {
+        let known = [self.weight.tensor().shape(), self.bias.tensor().shape()];
+        if [weight.shape(), bias.shape()] != known {
+            return Err(TensorError::Shape {
+                op: "Linear::set",
+                reason: format!("takes weight {} and bias {}", known[0], known[1]),
+                shapes: vec![weight.shape().clone(), bias.shape().clone()],
+            });
+        }
+        self.weight = Parameter::new(weight)?;
+        self.bias = Parameter::new(bias)?;
+        Ok(())
     }
 
     /// The same layer, whose weight files hold as `[in, out]`.
