@@ -4,7 +4,7 @@ use nn::{Forward, Packed};
 use tensor::DType;
 
 use crate::data::check_texts;
-use crate::{MethodError, Result, SentenceNetwork, Text, predict};
+use crate::{Result, SentenceNetwork, Text, predict};
 
 const METHOD: &str = "embed";
 
@@ -12,7 +12,8 @@ const METHOD: &str = "embed";
 /// told how many texts are done, and ends the work by saying true.
 ///
 /// # Errors
-/// [`MethodError::Input`] for texts that the model cannot read; [`MethodError::Interrupted`].
+/// [`MethodError::Input`](crate::MethodError::Input) for texts that the model cannot read;
+/// [`MethodError::Interrupted`](crate::MethodError::Interrupted).
 pub fn embed<N: SentenceNetwork>(
     network: &N,
     texts: &[Text],
@@ -20,17 +21,7 @@ pub fn embed<N: SentenceNetwork>(
     stop: &dyn Fn(usize) -> bool,
 ) -> Result<Vec<f32>> {
     check_texts(METHOD, "texts", texts, network)?;
-    let done = std::cell::Cell::new(0);
-    predict::rows(texts, network.dimensions(), |batch, _| {
-        if stop(done.get()) {
-            return Err(MethodError::Interrupted {
-                method: METHOD,
-                step: done.get() as u64,
-                steps: texts.len() as u64,
-                saved: false,
-            });
-        }
-        done.set(done.get() + batch.len());
+    predict::watched_rows(METHOD, texts, network.dimensions(), stop, |batch| {
         let packed = Packed::new(batch, &network.device())?;
         let vectors = network.embed(&packed, forward)?;
         Ok(vectors.cast(DType::F32)?.to_f32_vec()?)

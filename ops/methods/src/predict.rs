@@ -1,9 +1,11 @@
 //! Predictions for many texts: sorted by length and packed, so that batches hold about as many tokens.
 
+use std::cell::Cell;
+
 use nn::{Forward, Packed};
 use tensor::{DType, no_grad};
 
-use crate::{LabelNetwork, Problem, Result, Text};
+use crate::{LabelNetwork, MethodError, Problem, Result, Text};
 
 /// Tokens of a batch at most, but for a single text that is longer.
 pub const BATCH_TOKENS: usize = 4096;
@@ -67,6 +69,29 @@ pub(crate) fn rows(
         }
     }
     Ok(all)
+}
+
+/// The same, watched: `stop` is told how many texts are done, and ends the work by saying true.
+pub(crate) fn watched_rows(
+    method: &'static str,
+    texts: &[Text],
+    width: usize,
+    stop: &dyn Fn(usize) -> bool,
+    compute: impl Fn(&[&Text]) -> Result<Vec<f32>>,
+) -> Result<Vec<f32>> {
+    let done = Cell::new(0);
+    rows(texts, width, |batch, _| {
+        if stop(done.get()) {
+            return Err(MethodError::Interrupted {
+                method,
+                step: done.get() as u64,
+                steps: texts.len() as u64,
+                saved: false,
+            });
+        }
+        done.set(done.get() + batch.len());
+        compute(batch)
+    })
 }
 
 /// Logits, `[texts * labels]`, as probabilities: a sigmoid of each, or a softmax of each row.

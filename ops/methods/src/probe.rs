@@ -19,24 +19,24 @@ const INVERSE_DECAYS: [f64; 5] = [0.01, 0.1, 1.0, 10.0, 100.0];
 
 /// Sets the head of `network`, which scores `labels`, to logistic regression over the features of labelled texts, the model
 /// frozen and without dropout. Returns C, the inverse of the regression's decay: that with the least mean loss on the validation
-/// texts, or 1 without any.
+/// texts, or 1 without any. `stop` is told how many texts are read, and ends the work by saying true.
 ///
 /// # Errors
-/// [`MethodError::Input`](crate::MethodError::Input) for texts and labels that do not fit each other or the model; those of the
-/// model.
+/// [`MethodError::Input`](crate::MethodError::Input) for texts and labels that do not fit each other or the model;
+/// [`MethodError::Interrupted`](crate::MethodError::Interrupted); those of the model.
 pub fn probe<N: LabelNetwork>(
     network: &mut N,
     labels: &[String],
     training: Labelled<'_>,
     validation: Option<Labelled<'_>>,
+    stop: &dyn Fn(usize) -> bool,
 ) -> Result<f64> {
     check_head(METHOD, network, labels)?;
     check_labelled(METHOD, &training, labels, network)?;
     let problem = training.targets.problem();
     check_validation(METHOD, validation.as_ref(), problem, labels.len(), network)?;
     let (count, width) = (labels.len(), network.width());
-    let read = |texts| features(network, texts);
-    let known = read(training.texts)?;
+    let known = features(network, training.texts, stop)?;
     let fit = |inverse_decay| {
         let penalty = Penalty {
             inverse_decay,
@@ -47,7 +47,8 @@ pub fn probe<N: LabelNetwork>(
     let (inverse_decay, head) = match validation {
         None => (1.0, fit(1.0)),
         Some(validation) => {
-            let seen = read(validation.texts)?;
+            let before = training.texts.len();
+            let seen = features(network, validation.texts, &|done| stop(before + done))?;
             let loss = |head: &LogisticHead| {
                 mean_loss(validation.targets, &head.logits(&seen, width), count)
             };
@@ -82,8 +83,12 @@ fn least(
 }
 
 /// What the head reads of texts, `[texts * width]`.
-fn features<N: LabelNetwork>(network: &N, texts: &[Text]) -> Result<Vec<f32>> {
-    predict::rows(texts, network.width(), |batch, _| {
+fn features<N: LabelNetwork>(
+    network: &N,
+    texts: &[Text],
+    stop: &dyn Fn(usize) -> bool,
+) -> Result<Vec<f32>> {
+    predict::watched_rows(METHOD, texts, network.width(), stop, |batch| {
         let packed = Packed::new(batch, &network.device())?;
         let features = network.features(&packed, Forward::inference())?;
         Ok(features.cast(DType::F32)?.to_f32_vec()?)

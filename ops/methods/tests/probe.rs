@@ -20,6 +20,11 @@ fn labelled((texts, targets): &(Vec<Text>, Targets)) -> Labelled<'_> {
     Labelled { texts, targets }
 }
 
+/// Nobody stops the work.
+fn never(_done: usize) -> bool {
+    false
+}
+
 /// Features and scores of all texts, in rows.
 fn read(network: &SequenceClassifier, texts: &[Text]) -> [Vec<Vec<f32>>; 2] {
     let all: Vec<&Text> = texts.iter().collect();
@@ -59,7 +64,8 @@ fn a_head_is_at_the_minimum_of_logistic_regression_over_features() {
     for device in devices() {
         for data in [multi(40, 3), single(40, 3)] {
             let mut network = classifier(3, &data.1, &device);
-            let chosen = probe(&mut network, &names(3), labelled(&data), None).expect("a head");
+            let chosen =
+                probe(&mut network, &names(3), labelled(&data), None, &never).expect("a head");
             assert_eq!(chosen, 1.0);
             let [features, scores] = read(&network, &data.0);
             let residuals = residuals(&data.1, &scores);
@@ -100,7 +106,8 @@ fn decay_is_chosen_on_validation_texts() {
     let (data, unseen) = (multi(24, 3), multi(60, 5));
     let on_unseen = |validation| {
         let mut network = classifier(3, &data.1, &native());
-        let found = probe(&mut network, &names(3), labelled(&data), validation).expect("a head");
+        let found =
+            probe(&mut network, &names(3), labelled(&data), validation, &never).expect("a head");
         (found, loss(&unseen.1, &read(&network, &unseen.0)[1]))
     };
     let (_, fixed) = on_unseen(None);
@@ -138,7 +145,7 @@ fn fine_tuning_goes_on_from_the_head() {
     };
     let random = classifier(3, &data.1, &native());
     let mut probed = random.clone();
-    probe(&mut probed, &names(3), labelled(&data), None).expect("a head");
+    probe(&mut probed, &names(3), labelled(&data), None, &never).expect("a head");
     let (random, probed) = (first_loss(random), first_loss(probed));
     assert!(probed < random, "{probed} after a probe, {random} without");
 }
@@ -148,7 +155,7 @@ fn labels_and_texts_that_do_not_fit_are_refused() {
     let data = multi(12, 3);
     let refused = |count, training: Labelled<'_>| {
         let mut network = classifier(3, &data.1, &native());
-        match probe(&mut network, &names(count), training, None) {
+        match probe(&mut network, &names(count), training, None, &never) {
             Err(MethodError::Input { reason, .. }) => reason,
             other => panic!("{other:?}"),
         }
@@ -156,4 +163,17 @@ fn labels_and_texts_that_do_not_fit_are_refused() {
     assert!(refused(2, labelled(&data)).contains("scores 3 labels, but there are 2"));
     let none = (Vec::new(), Targets::Multi(Vec::new()));
     assert!(refused(3, labelled(&none)).contains("no training texts"));
+}
+
+#[test]
+fn reading_texts_can_be_stopped() {
+    let data = multi(12, 3);
+    let mut network = classifier(3, &data.1, &native());
+    let stop = |_| true;
+    match probe(&mut network, &names(3), labelled(&data), None, &stop) {
+        Err(MethodError::Interrupted {
+            step: 0, steps: 12, ..
+        }) => {}
+        other => panic!("{other:?}"),
+    }
 }

@@ -13,7 +13,7 @@ use super::WithHead;
 use super::labelled::{OnLabelled, Setup};
 
 /// The head for the labels.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Head {
     /// What the head for the labels reads of a text.
@@ -72,7 +72,12 @@ impl Head {
         let mut network = setup.classifier(context, self.pooling.of_classifier())?;
         if self.start == HeadStart::Probe {
             let (training, valid) = (setup.training(), setup.validation());
-            let inverse_decay = probe(&mut network, &setup.labels, training, valid)?;
+            let all = training.texts.len() + valid.map_or(0, |valid| valid.texts.len());
+            let stop = |done: usize| {
+                (context.progress).update(done as u64, all as u64, "texts for the head");
+                context.is_cancelled()
+            };
+            let inverse_decay = probe(&mut network, &setup.labels, training, valid, &stop)?;
             context.check()?;
             context.note(format!("head from a probe with C = {inverse_decay}"));
         }
