@@ -280,12 +280,10 @@ fn measure<N: SentenceNetwork>(
     texts: &Taught<'_>,
     options: &Distill,
 ) -> Result<Vec<(String, f64)>> {
-    let width = network.dimensions();
-    let student = predict::rows(texts.texts, width, |batch, _| {
-        let packed = Packed::new(batch, &network.device())?;
-        Ok(network.embed(&packed, Forward::inference())?.to_f32_vec()?)
+    let (device, width) = (network.device(), network.dimensions());
+    let student = predict::rows(texts.texts, width, &device, |batch, _| {
+        network.embed(batch, Forward::inference())
     })?;
-    let device = network.device();
     let batch = options.optimisation.batch_size;
     let (mut loss, mut rows) = (0.0, 0);
     let mut correlation = Correlation::default();

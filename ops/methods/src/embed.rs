@@ -1,7 +1,6 @@
 //! Vectors of many texts.
 
-use nn::{Forward, Packed};
-use tensor::DType;
+use nn::Forward;
 
 use crate::data::check_texts;
 use crate::{Result, SentenceNetwork, Text, predict};
@@ -21,9 +20,8 @@ pub fn embed<N: SentenceNetwork>(
     stop: &dyn Fn(usize) -> bool,
 ) -> Result<Vec<f32>> {
     check_texts(METHOD, "texts", texts, network)?;
-    predict::watched_rows(METHOD, texts, network.dimensions(), stop, |batch| {
-        let packed = Packed::new(batch, &network.device())?;
-        let vectors = network.embed(&packed, forward)?;
-        Ok(vectors.cast(DType::F32)?.to_f32_vec()?)
+    let (device, width) = (network.device(), network.dimensions());
+    predict::watched_rows(METHOD, texts, width, &device, stop, |batch, _| {
+        network.embed(batch, forward)
     })
 }

@@ -1,9 +1,7 @@
 //! Predictions for many texts: sorted by length and packed, so that batches hold about as many tokens.
 
-use std::cell::Cell;
-
 use nn::{Forward, Packed};
-use tensor::{DType, no_grad};
+use tensor::{DType, Device, Tensor, no_grad};
 
 use crate::{LabelNetwork, MethodError, Problem, Result, Text};
 
@@ -44,31 +42,21 @@ pub(crate) fn logits<N: LabelNetwork>(
     texts: &[Text],
     forward: impl Fn(u64) -> Forward,
 ) -> Result<Vec<f32>> {
-    let labels = network.labels();
-    rows(texts, labels, |batch, place| {
-        let packed = Packed::new(batch, &network.device())?;
-        Ok(network
-            .logits(&packed, forward(place))?
-            .cast(DType::F32)?
-            .to_f32_vec()?)
+    let (device, width) = (network.device(), network.labels());
+    rows(texts, width, &device, |batch, number| {
+        network.logits(batch, forward(number))
     })
 }
 
-/// Computes `width` numbers a text, batch after batch, in the order of the texts.
+/// Computes `width` numbers a text, batch after batch, in the order of the texts. `compute` gets a batch and its number, and gives
+/// `[texts of the batch, width]`.
 pub(crate) fn rows(
     texts: &[Text],
     width: usize,
-    compute: impl Fn(&[&Text], u64) -> Result<Vec<f32>>,
+    device: &Device,
+    compute: impl Fn(&Packed, u64) -> nn::Result<Tensor>,
 ) -> Result<Vec<f32>> {
-    let mut all = vec![0.0; texts.len() * width];
-    for (number, batch) in (0..).zip(batches_by_length(texts)) {
-        let chosen: Vec<&Text> = batch.iter().map(|&place| &texts[place]).collect();
-        let found = no_grad(|| compute(&chosen, number))?;
-        for (row, place) in found.chunks(width.max(1)).zip(batch) {
-            all[place * width..(place + 1) * width].copy_from_slice(row);
-        }
-    }
-    Ok(all)
+    watched_rows("predict", texts, width, device, &|_| false, compute)
 }
 
 /// The same, watched: `stop` is told how many texts are done, and ends the work by saying true.
@@ -76,22 +64,31 @@ pub(crate) fn watched_rows(
     method: &'static str,
     texts: &[Text],
     width: usize,
+    device: &Device,
     stop: &dyn Fn(usize) -> bool,
-    compute: impl Fn(&[&Text]) -> Result<Vec<f32>>,
+    compute: impl Fn(&Packed, u64) -> nn::Result<Tensor>,
 ) -> Result<Vec<f32>> {
-    let done = Cell::new(0);
-    rows(texts, width, |batch, _| {
-        if stop(done.get()) {
+    let mut all = vec![0.0; texts.len() * width];
+    let mut done = 0;
+    for (number, batch) in (0..).zip(batches_by_length(texts)) {
+        if stop(done) {
             return Err(MethodError::Interrupted {
                 method,
-                step: done.get() as u64,
+                step: done as u64,
                 steps: texts.len() as u64,
                 saved: false,
             });
         }
-        done.set(done.get() + batch.len());
-        compute(batch)
-    })
+        done += batch.len();
+        let chosen: Vec<&Text> = batch.iter().map(|&place| &texts[place]).collect();
+        let packed = Packed::new(&chosen, device)?;
+        let found = no_grad(|| compute(&packed, number))?;
+        let found = found.cast(DType::F32)?.to_f32_vec()?;
+        for (row, place) in found.chunks(width.max(1)).zip(batch) {
+            all[place * width..(place + 1) * width].copy_from_slice(row);
+        }
+    }
+    Ok(all)
 }
 
 /// Logits, `[texts * labels]`, as probabilities: a sigmoid of each, or a softmax of each row.

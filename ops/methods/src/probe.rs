@@ -3,8 +3,8 @@
 //! model says of the texts. A head of random weights pulls at the model before it knows anything, and with few labels and steps it
 //! never gets as far as that regression.
 
-use nn::{Forward, Packed};
-use tensor::{DType, Tensor};
+use nn::Forward;
+use tensor::Tensor;
 
 use crate::data::{check_labelled, check_validation};
 use crate::fine_tune::check_head;
@@ -70,14 +70,14 @@ fn least(
 ) -> (f64, LogisticHead) {
     let [first, rest @ ..] = INVERSE_DECAYS;
     let mut best = (first, fit(first));
-    let mut least = loss(&best.1);
+    let mut lowest = loss(&best.1);
     for inverse_decay in rest {
         let head = fit(inverse_decay);
         let found = loss(&head);
-        if found >= least {
+        if found >= lowest {
             break;
         }
-        (least, best) = (found, (inverse_decay, head));
+        (lowest, best) = (found, (inverse_decay, head));
     }
     best
 }
@@ -88,9 +88,8 @@ fn features<N: LabelNetwork>(
     texts: &[Text],
     stop: &dyn Fn(usize) -> bool,
 ) -> Result<Vec<f32>> {
-    predict::watched_rows(METHOD, texts, network.width(), stop, |batch| {
-        let packed = Packed::new(batch, &network.device())?;
-        let features = network.features(&packed, Forward::inference())?;
-        Ok(features.cast(DType::F32)?.to_f32_vec()?)
+    let (device, width) = (network.device(), network.width());
+    predict::watched_rows(METHOD, texts, width, &device, stop, |batch, _| {
+        network.features(batch, Forward::inference())
     })
 }

@@ -222,9 +222,10 @@ pub(super) fn vectors<N: SentenceNetwork>(
     texts: &[Text],
     forward: Forward,
 ) -> Result<Vec<f32>> {
-    predict::rows(texts, network.dimensions(), |batch, _| {
-        let packed = Packed::new(batch, &network.device())?;
-        let vectors = network.embed(&packed, forward)?.cast(DType::F32)?;
-        Ok(normalize(&vectors)?.to_f32_vec()?)
+    let (device, width) = (network.device(), network.dimensions());
+    predict::rows(texts, width, &device, |batch, _| {
+        Ok(normalize(
+            &network.embed(batch, forward)?.cast(DType::F32)?,
+        )?)
     })
 }
