@@ -87,6 +87,26 @@ impl Budget {
         self.slots == 0 || self.free_cores == 0
     }
 
+    /// What each of some steps has beside its grant, where the cores that nobody took are shared out among them: each core goes to
+    /// the one with the fewest. `granted` and `most` are what they have and what they can make use of.
+    pub fn lend(&self, steps: &[(usize, usize)]) -> Vec<usize> {
+        let mut lent = vec![0; steps.len()];
+        for _ in 0..self.free_cores {
+            let can_use =
+                (0..steps.len()).filter(|&step| steps[step].0 + lent[step] < steps[step].1);
+            let Some(poorest) = can_use.min_by_key(|&step| steps[step].0 + lent[step]) else {
+                break;
+            };
+            lent[poorest] += 1;
+        }
+        lent
+    }
+
+    /// The cores of the machine.
+    pub fn total_cores(&self) -> usize {
+        self.total_cores
+    }
+
     /// Gives back what was taken.
     pub fn give_back(&mut self, grant: Grant) {
         self.free_cores = (self.free_cores + grant.cores).min(self.total_cores);
@@ -163,6 +183,18 @@ mod tests {
         };
         assert_eq!(budget.take(&needs, 2).unwrap().cores, 2);
         assert_eq!(budget.take(&needs, 1).unwrap().cores, 2);
+    }
+
+    #[test]
+    fn cores_that_nobody_took_are_lent_to_the_poorest_that_can_use_them() {
+        let mut budget = Budget::new(8, 1000, 4);
+        let needs = Resources::default();
+        budget.take(&needs, 1).unwrap();
+        budget.take(&needs, 1).unwrap();
+        assert_eq!(budget.lend(&[(1, 8), (1, 2)]), [5, 1]);
+        assert_eq!(budget.lend(&[(1, 8), (1, 8)]), [3, 3]);
+        assert_eq!(budget.lend(&[(1, 1)]), [0]);
+        assert_eq!(budget.lend(&[]), [0; 0]);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use cache::{Action, Artifact, Cache, CacheError, Key, KeyLock, Lookup, Publication};
 use tensor::DeviceChoice;
+use tensor::cpu::Cores;
 
 use super::event::Listener;
 use crate::pipeline::{Instance, Pipeline};
@@ -28,8 +29,8 @@ pub struct Task {
     pub inputs: Vec<Artifact>,
     /// Whether it runs even if the cache has its outputs by now.
     pub forced: bool,
-    /// How many cores it was given.
-    pub cores: usize,
+    /// The cores that it was given, and those that it is lent.
+    pub cores: Cores,
 }
 
 /// What came of a task.
@@ -158,7 +159,7 @@ impl Workshop<'_> {
             resume_folder: resume_folder.clone(),
             root: &self.pipeline.root,
             seed: instance.seed,
-            threads: task.cores,
+            cores: task.cores.clone(),
             device: self.device,
             env: self
                 .pipeline
@@ -195,7 +196,7 @@ impl Workshop<'_> {
             "engine": env!("CARGO_PKG_VERSION"),
             "step": instance.name,
             "pipeline": self.pipeline.name,
-            "threads": task.cores,
+            "threads": task.cores.now(),
             "notes": notes,
         });
         if instance.resources.tensors {

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 use table::{Table, columns, parquet_file};
+use tensor::cpu::Cores;
 use tensor::{Device, DeviceChoice};
 
 use crate::pipeline::matrix::Coordinates;
@@ -49,8 +50,8 @@ pub struct Context<'a> {
     pub root: &'a Path,
     /// The seed of its random numbers.
     pub seed: u64,
-    /// How many threads it may use.
-    pub threads: usize,
+    /// The cores that it may use: more of them while no other step wants them.
+    pub cores: Cores,
     /// What it computes tensors on.
     pub device: DeviceChoice,
     /// The environment variables that it listed, with their values.
@@ -80,12 +81,17 @@ impl Context<'_> {
 
     /// Opens what tensors are computed on.
     pub fn open_device(&self) -> Result<Device, StepError> {
-        Ok(Device::open(self.device, self.threads)?)
+        Ok(Device::open(self.device, self.cores.clone())?)
+    }
+
+    /// How many threads it may use at the moment.
+    pub fn threads(&self) -> usize {
+        self.cores.now()
     }
 
     /// Threads for work on texts, which report progress in rows and stop when the run is interrupted.
     pub fn workers(&self) -> text::Workers<'_> {
-        text::Workers::new(self.threads).with_hook(self)
+        text::Workers::new(self.threads()).with_hook(self)
     }
 
     /// Says something about the result in half a line, kept with it: `7,187 rows, 71 duplicates removed`.

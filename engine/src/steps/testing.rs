@@ -155,7 +155,7 @@ impl Trial {
             resume_folder: self.folder.path().join("resume"),
             root: self.folder.path(),
             seed: self.seed,
-            threads: self.threads,
+            cores: self.threads.into(),
             device: DeviceChoice::Cpu,
             env: Vec::new(),
             cancelled: &cancelled,

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use tensor::{Device, RandomKey};
 
 use crate::thresholds::decide;
+use crate::validated::Validated;
 use crate::{LabelNetwork, MethodError, Problem, Result, Targets, Text, data, predict};
 
 /// The file beside the weights that says what the labels' scores mean.
@@ -74,18 +75,50 @@ pub struct Classifier<N> {
     pub network: N,
     /// What its scores mean.
     pub decision: Decision,
+    /// What it said of its validation texts.
+    validated: Option<Validated>,
 }
 
 impl<N: LabelNetwork> Classifier<N> {
+    /// A model whose scores mean this.
+    pub fn new(network: N, decision: Decision) -> Self {
+        Self {
+            network,
+            decision,
+            validated: None,
+        }
+    }
+
+    /// With what it is known to say of these texts in f32, `[texts * labels]`.
+    pub(crate) fn knowing(self, texts: &[Text], logits: &[f32]) -> Self {
+        Self {
+            validated: Some(Validated::new(texts, logits.to_vec())),
+            ..self
+        }
+    }
+
     /// The probability of each label of each text, `[texts * labels]`, computed as `forward` says, in batches of about as many
-    /// tokens.
+    /// tokens. What training computed of the validation texts is not computed again.
     ///
     /// # Errors
     /// [`MethodError::Input`] for texts that the model cannot read.
     pub fn probabilities(&self, texts: &[Text], forward: impl Into<Forward>) -> Result<Vec<f32>> {
         let forward = forward.into();
         data::check_texts("predict", "texts", texts, &self.network)?;
-        let logits = predict::logits(&self.network, texts, |_| forward)?;
+        let validated = (self.validated.as_ref()).filter(|_| forward == Forward::inference());
+        let known: Vec<Option<&[f32]>> = (texts.iter())
+            .map(|text| validated.and_then(|validated| validated.get(text)))
+            .collect();
+        let new: Vec<Text> = (texts.iter().zip(&known))
+            .filter(|(_, known)| known.is_none())
+            .map(|(text, _)| text.clone())
+            .collect();
+        let computed = predict::logits(&self.network, &new, |_| forward)?;
+        let mut computed = computed.chunks(self.network.labels().max(1));
+        let logits = (known.into_iter())
+            .flat_map(|known| known.or_else(|| computed.next()).unwrap_or_default())
+            .copied()
+            .collect::<Vec<f32>>();
         Ok(predict::probabilities(
             self.decision.problem,
             &logits,
@@ -117,8 +150,13 @@ impl Classifier<SequenceClassifier> {
     /// # Errors
     /// [`MethodError::Io`], and those of [`Pretrained::save`].
     pub fn save(&self, folder: impl AsRef<Path>) -> Result<()> {
-        self.decision.write(folder.as_ref())?;
-        Ok(self.network.save(folder)?)
+        let folder = folder.as_ref();
+        self.decision.write(folder)?;
+        self.network.save(folder)?;
+        match &self.validated {
+            Some(validated) => validated.write(folder),
+            None => Validated::remove(folder),
+        }
     }
 
     /// Reads such a folder.
@@ -138,6 +176,9 @@ impl Classifier<SequenceClassifier> {
                 ),
             ));
         }
-        Ok(Self { network, decision })
+        Ok(Self {
+            validated: Validated::read(folder, decision.labels.len())?,
+            ..Self::new(network, decision)
+        })
     }
 }

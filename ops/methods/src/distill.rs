@@ -227,8 +227,8 @@ pub fn distill<N: SentenceNetwork>(
             Ok(distillation_loss(&student, &batch.teacher, options.objective)?.into())
         },
         |network| match &validation {
-            Some(validation) => measure(network, validation, options),
-            None => Ok(Vec::new()),
+            Some(validation) => Ok(measure(network, validation, options)?.into()),
+            None => Ok(Vec::new().into()),
         },
     )?;
     Ok((network, outcome))

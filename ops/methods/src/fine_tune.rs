@@ -4,9 +4,7 @@
 use crate::data::{check_training, check_validation};
 use crate::supervised::{Examples, Task, train};
 use crate::train::{Outcome, Selection, Session};
-use crate::{
-    Classifier, Decision, LabelNetwork, Labelled, MethodError, Optimisation, Result, Thresholds,
-};
+use crate::{Classifier, LabelNetwork, Labelled, MethodError, Optimisation, Result, Thresholds};
 
 const METHOD: &str = "fine_tune";
 
@@ -66,14 +64,7 @@ pub fn fine_tune<N: LabelNetwork>(
         METHOD,
         session,
     )?;
-    let classifier = Classifier {
-        decision: Decision {
-            problem,
-            labels: labels.to_vec(),
-            thresholds: task.thresholds(&network)?,
-        },
-        network,
-    };
+    let classifier = task.classifier(network, problem, labels, outcome.logits.as_deref())?;
     Ok((classifier, outcome))
 }
 

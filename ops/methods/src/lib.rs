@@ -34,6 +34,7 @@ mod thresholds;
 mod train;
 pub mod uda;
 pub mod ust;
+mod validated;
 
 pub use classifier::{Classifier, Decision, LABELS_FILE, with_labels};
 pub use contextual::{Change, Changeable, Contextual, Edit, contextual};

@@ -264,7 +264,8 @@ pub fn mlm<N: MaskedNetwork>(
             Ok(vec![
                 ("loss".to_owned(), loss),
                 ("perplexity".to_owned(), loss.exp()),
-            ])
+            ]
+            .into())
         },
     )?;
     Ok((network, outcome))

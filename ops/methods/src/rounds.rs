@@ -6,8 +6,8 @@ use crate::fine_tune::check_head;
 use crate::supervised::{Examples, Task, train};
 use crate::train::{Fingerprint, Outcome, Selection, Session, part};
 use crate::{
-    Classifier, Decision, LabelNetwork, Labelled, MethodError, Observer, Optimisation, Problem,
-    Result, Targets, Text, Thresholds,
+    Classifier, LabelNetwork, Labelled, MethodError, Observer, Optimisation, Problem, Result,
+    Targets, Text, Thresholds,
 };
 
 /// From which model a student begins.
@@ -117,7 +117,8 @@ pub(crate) fn rounds<N: LabelNetwork>(
     let mut model = network;
     let selection = options.selection.as_ref();
     let mut outcomes = Vec::new();
-    let mut best: Option<(f64, N)> = None;
+    let mut best: Option<(f64, N, Option<Vec<f32>>)> = None;
+    let mut logits: Option<Vec<f32>> = None;
     for place in 0..=options.rounds {
         let phase = match place {
             0 => "teacher".to_owned(),
@@ -143,7 +144,7 @@ pub(crate) fn rounds<N: LabelNetwork>(
                         train(model, &task, &examples, options, selection, &phase, session)?;
                     return Ok((outcome, true));
                 }
-                let thresholds = task.thresholds(&teacher)?;
+                let thresholds = task.thresholds(&teacher, logits.as_deref())?;
                 let Some(pseudo) = label(&teacher, &thresholds, place - 1, session.observer)?
                 else {
                     return Ok((Outcome::default(), false));
@@ -169,26 +170,25 @@ pub(crate) fn rounds<N: LabelNetwork>(
         if !more {
             break;
         }
+        logits = outcome.logits.clone();
         if let Some(selection) = selection {
-            let name = selection.metric.name();
-            let metrics = task.evaluate(&model)?;
-            let value = metrics.iter().find(|(found, _)| found == name);
-            let value = value.map_or(f64::NAN, |(_, value)| *value);
+            let kept = outcome.best.map(|best| &outcome.evaluations[best]);
+            let value = kept.and_then(|kept| kept.metric(selection.metric.name()));
+            let value = value.unwrap_or(f64::NAN);
             let gained = (best.as_ref())
-                .is_none_or(|(before, _)| selection.metric.is_better(value, *before));
+                .is_none_or(|(before, ..)| selection.metric.is_better(value, *before));
             if gained {
-                best = Some((value, model.clone()));
+                best = Some((value, model.clone(), logits.clone()));
             }
         }
         outcomes.push(outcome);
     }
-    let network = best.map_or(model, |(_, best)| best);
-    let decision = Decision {
-        problem,
-        labels: labels.to_vec(),
-        thresholds: task.thresholds(&network)?,
+    let (network, logits) = match best {
+        Some((_, network, logits)) => (network, logits),
+        None => (model, logits),
     };
-    Ok((Classifier { network, decision }, outcomes))
+    let classifier = task.classifier(network, problem, labels, logits.as_deref())?;
+    Ok((classifier, outcomes))
 }
 
 /// Texts with labels before those with labels from a teacher.

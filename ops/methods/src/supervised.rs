@@ -9,9 +9,10 @@ use crate::loss::{Goal, mean_loss};
 use crate::metrics::scores;
 use crate::predict;
 use crate::thresholds::decide;
-use crate::train::{Fingerprint, Outcome, Prepared, Run, Selection, Session, run};
+use crate::train::{Fingerprint, Look, Outcome, Prepared, Run, Selection, Session, run};
 use crate::{
-    LabelNetwork, Labelled, MethodError, Optimisation, Problem, Result, Targets, Text, Thresholds,
+    Classifier, Decision, LabelNetwork, Labelled, MethodError, Optimisation, Problem, Result,
+    Targets, Text, Thresholds,
 };
 
 /// The stream of random numbers that batches are shuffled by.
@@ -61,26 +62,40 @@ impl Task<'_> {
     }
 
     /// Loss, F1 and accuracy on the validation texts, with thresholds as they are asked for; nothing without any.
-    pub fn evaluate<N: LabelNetwork>(&self, network: &N) -> Result<Vec<(String, f64)>> {
+    pub fn evaluate<N: LabelNetwork>(&self, network: &N) -> Result<Look> {
         let Some(validation) = &self.validation else {
-            return Ok(Vec::new());
+            return Ok(Vec::new().into());
         };
-        let (logits, probabilities) = self.validated(network, validation)?;
+        let logits = self.logits(network, validation)?;
         let targets = validation.targets;
+        let probabilities = predict::probabilities(targets.problem(), &logits, self.labels);
         let thresholds = self
             .thresholds
             .find(self.labels, Some((&probabilities, targets)));
         let predicted = decide(targets.problem(), &probabilities, &thresholds);
         let mut metrics = vec![("loss".to_owned(), mean_loss(targets, &logits, self.labels))];
         metrics.extend(scores(targets, &predicted, self.labels));
-        Ok(metrics)
+        let are_numbers = logits.iter().all(|logit| logit.is_finite());
+        Ok(Look {
+            metrics,
+            logits: are_numbers.then_some(logits),
+        })
     }
 
-    /// The thresholds of a trained model.
-    pub fn thresholds<N: LabelNetwork>(&self, network: &N) -> Result<Vec<f32>> {
+    /// The thresholds of a trained model. `logits` is what it says of the validation texts, where that is known.
+    pub fn thresholds<N: LabelNetwork>(
+        &self,
+        network: &N,
+        logits: Option<&[f32]>,
+    ) -> Result<Vec<f32>> {
         match &self.validation {
             Some(validation) if self.thresholds.need_validation() => {
-                let (_, probabilities) = self.validated(network, validation)?;
+                let logits = match logits {
+                    Some(logits) => logits.to_vec(),
+                    None => self.logits(network, validation)?,
+                };
+                let problem = validation.targets.problem();
+                let probabilities = predict::probabilities(problem, &logits, self.labels);
                 let known = (&probabilities[..], validation.targets);
                 Ok(self.thresholds.find(self.labels, Some(known)))
             }
@@ -88,15 +103,28 @@ impl Task<'_> {
         }
     }
 
-    fn validated<N: LabelNetwork>(
+    fn logits<N: LabelNetwork>(&self, network: &N, validation: &Labelled<'_>) -> Result<Vec<f32>> {
+        predict::logits(network, validation.texts, |_| Forward::inference())
+    }
+
+    /// A trained model, of which `logits` is what it says of the validation texts, where that is known.
+    pub fn classifier<N: LabelNetwork>(
         &self,
-        network: &N,
-        validation: &Labelled<'_>,
-    ) -> Result<(Vec<f32>, Vec<f32>)> {
-        let logits = predict::logits(network, validation.texts, |_| Forward::inference())?;
-        let problem: Problem = validation.targets.problem();
-        let probabilities = predict::probabilities(problem, &logits, self.labels);
-        Ok((logits, probabilities))
+        network: N,
+        problem: Problem,
+        labels: &[String],
+        logits: Option<&[f32]>,
+    ) -> Result<Classifier<N>> {
+        let decision = Decision {
+            problem,
+            labels: labels.to_vec(),
+            thresholds: self.thresholds(&network, logits)?,
+        };
+        let classifier = Classifier::new(network, decision);
+        Ok(match (&self.validation, logits) {
+            (Some(validation), Some(logits)) => classifier.knowing(validation.texts, logits),
+            _ => classifier,
+        })
     }
 }
 

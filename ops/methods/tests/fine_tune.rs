@@ -356,6 +356,70 @@ fn a_classifier_is_saved_as_a_folder_with_its_labels_and_read_again() {
 }
 
 #[test]
+fn what_a_model_said_of_its_validation_texts_is_kept_with_it() {
+    let device = native();
+    let ((texts, targets), (new, known)) = (multi(16, 1), multi(12, 2));
+    let options = FineTune {
+        selection: Some(Selection::default()),
+        ..quick()
+    };
+    let (trained, outcome) = fine_tune(
+        classifier(3, &targets, &device),
+        &names(3),
+        Labelled {
+            texts: &texts,
+            targets: &targets,
+        },
+        Some(Labelled {
+            texts: &new,
+            targets: &known,
+        }),
+        &options,
+        &mut Session::new(7, &mut ()),
+    )
+    .expect("a training");
+    assert_eq!(outcome.logits.as_ref().map(Vec::len), Some(12 * 3));
+    let of = |model: &Classifier<BertForSequenceClassification>, texts: &[Text]| {
+        model
+            .probabilities(texts, DType::F32)
+            .expect("probabilities")
+    };
+    // Nothing is kept here, so all is computed.
+    let bare = |model: &Classifier<_>| {
+        Classifier::new(
+            BertForSequenceClassification::clone(&model.network),
+            model.decision.clone(),
+        )
+    };
+    let both: Vec<Text> = [&texts[..2], &new[..], &texts[5..]].concat();
+    let computed = of(&bare(&trained), &new);
+    assert_eq!(of(&trained, &new), computed);
+    close(&of(&trained, &both), &of(&bare(&trained), &both), 1e-6, "all texts");
+
+    let folder = tempfile::tempdir().expect("a folder");
+    trained.save(folder.path()).expect("a folder");
+    let open = || {
+        Classifier::<BertForSequenceClassification>::open(folder.path(), &device).expect("a model")
+    };
+    assert_eq!(of(&open(), &new), computed);
+    // Of other weights in the same folder it says nothing.
+    let other = classifier(3, &targets, &device);
+    nn::safetensors::write(
+        folder.path().join(nn::safetensors::WEIGHTS),
+        &nn::named_tensors(&other).expect("tensors"),
+    )
+    .expect("a file");
+    let replaced = of(&open(), &new);
+    assert_ne!(replaced, computed);
+    assert_eq!(replaced, of(&bare(&open()), &new));
+    // A model that nothing is known of leaves nothing of the one before.
+    let file = folder.path().join("validated.safetensors");
+    assert!(file.is_file());
+    bare(&open()).save(folder.path()).expect("a folder");
+    assert!(!file.exists());
+}
+
+#[test]
 fn what_does_not_fit_is_an_error_that_says_what_to_do() {
     let device = native();
     let (texts, targets) = multi(8, 1);

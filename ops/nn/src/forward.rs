@@ -3,7 +3,7 @@
 use tensor::{Activation, DType, RandomKey, Result, Tensor};
 
 /// How a model is to compute. There is no hidden state: a call with the same context and inputs gives the same bits.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Forward {
     /// Where dropout takes its numbers; none outside of training.
     key: Option<RandomKey>,

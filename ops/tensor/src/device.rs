@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
 
-use crate::cpu::Cpu;
+use crate::cpu::{Cores, Cpu};
 use crate::gpu::{self, AdapterKind, Gpu};
 use crate::{MemoryUse, Result, TensorError};
 
@@ -42,7 +42,7 @@ impl Device {
     }
 
     /// A native device with its own `threads` threads and memory.
-    pub fn cpu_with_threads(threads: usize) -> Self {
+    pub fn cpu_with_threads(threads: impl Into<Cores>) -> Self {
         Self::Cpu(Arc::new(Cpu::new(threads)))
     }
 
@@ -58,7 +58,8 @@ impl Device {
     ///
     /// # Errors
     /// As [`Device::gpu`]. [`DeviceChoice::Auto`] never fails.
-    pub fn open(choice: DeviceChoice, threads: usize) -> Result<Self> {
+    pub fn open(choice: DeviceChoice, threads: impl Into<Cores>) -> Result<Self> {
+        let threads = threads.into();
         match choice {
             DeviceChoice::Cpu => Ok(Self::cpu_with_threads(threads)),
             DeviceChoice::Gpu(index) => Self::gpu(Some(index)),

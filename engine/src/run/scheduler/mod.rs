@@ -5,6 +5,7 @@
 mod damage;
 mod end;
 mod graph;
+mod lending;
 mod setup;
 
 use std::collections::{BTreeSet, BinaryHeap};
@@ -16,6 +17,7 @@ use cache::Action;
 use tensor::DeviceChoice;
 
 use graph::{consumers_of, heights_of, producers_of};
+use lending::Lending;
 pub use setup::{Options, RunError, Setup, Summary};
 
 use crate::pipeline::Pipeline;
@@ -93,6 +95,7 @@ pub fn run(setup: &Setup<'_>, plan: Plan) -> Result<Summary, RunError> {
             ready: BinaryHeap::new(),
             prepared: (0..pipeline.instances.len()).map(|_| None).collect(),
             running: 0,
+            lending: Lending::default(),
             counts: Counts::default(),
         };
         scheduler.begin(plan, folder)?;
@@ -158,6 +161,7 @@ struct Scheduler<'a> {
     ready: BinaryHeap<(usize, std::cmp::Reverse<usize>)>,
     prepared: Vec<Option<(Task, Vec<String>)>>,
     running: usize,
+    lending: Lending,
     counts: Counts,
 }
 
@@ -239,7 +243,7 @@ impl Scheduler<'_> {
             let Some((mut task, why)) = self.prepared[index].take() else {
                 continue;
             };
-            task.cores = grant.cores;
+            task.cores = self.lending.begin(index, &needs, grant, &self.budget);
             let at = self.now();
             self.states[index] = State::Running { grant, since: at };
             self.running += 1;
@@ -260,6 +264,7 @@ impl Scheduler<'_> {
             }
         }
         self.ready.extend(set_aside);
+        self.lending.lend(&self.budget);
         self.running > 0
     }
 
@@ -300,7 +305,7 @@ impl Scheduler<'_> {
                 manifest,
                 inputs,
                 forced,
-                cores: 1,
+                cores: 1.into(),
             };
             self.make_ready(task, why.iter().map(ToString::to_string).collect());
         }
@@ -333,6 +338,7 @@ impl Scheduler<'_> {
     fn worked(&mut self, index: usize) {
         if let State::Running { grant, since } = self.states[index] {
             self.budget.give_back(grant);
+            self.lending.end(index);
             self.states[index] = State::Publishing { since };
         }
     }

@@ -235,7 +235,7 @@ impl<'a> Translator<'a> {
             add_special: false,
             ..Lengths::default()
         };
-        let workers = Workers::new(self.context.threads);
+        let workers = Workers::new(self.context.threads());
         let encodings = self.tokenizer.encode(texts, &lengths, workers)?;
         let cut = count_truncated(&encodings);
         // What was written to the full length has no place for an end.

@@ -165,7 +165,7 @@ impl Step for Command {
                     .map(|name| (format!("OUTPUT_{name}"), context.output_path(name))),
             )
             .env("SEED", context.seed.to_string())
-            .env("THREADS", context.threads.to_string())
+            .env("THREADS", context.threads().to_string())
             .stdin(Stdio::null())
             .stdout(stdout)
             .stderr(share(&log)?)

@@ -60,7 +60,7 @@ impl<'a> Sentence<'a> {
             room: usize::MAX,
         };
         let empty = sentence.write("");
-        let workers = Workers::new(context.threads);
+        let workers = Workers::new(context.threads());
         let encoded = tokenizer.encode(&[&empty.whole], &Options::default(), workers)?;
         let own: usize = encoded.iter().map(Encoding::len).sum();
         if own >= sentence.most {
@@ -92,7 +92,7 @@ impl<'a> Sentence<'a> {
             add_special: false,
             ..Options::default()
         };
-        let workers = Workers::new(context.threads);
+        let workers = Workers::new(context.threads());
         let encoded = self.tokenizer.encode(&[part], &plain, workers)?;
         Ok(encoded.into_iter().flat_map(|part| part.ids).collect())
     }

@@ -160,7 +160,7 @@ impl<B: Building> Step for Build<B> {
             dimension,
             metric: self.shared.metric.metric(),
             seed: context.seed,
-            threads: Threads::new(context.threads),
+            threads: Threads::new(context.cores.clone()),
         };
         let index = self.own.build(&given)?;
         context.check()?;

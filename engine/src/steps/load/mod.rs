@@ -203,7 +203,7 @@ impl Step for Load {
         let path = context.output_path("table");
         let options = ReadOptions {
             format: self.known_format(),
-            ..self.options(context.threads)
+            ..self.options(context.threads())
         };
         let (_, report) = table::read::read_to_parquet(&fetched.files, &options, &path, &watch)
             .map_err(|error| account::named(error, &fetched.files))?;

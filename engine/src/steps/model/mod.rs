@@ -147,7 +147,7 @@ impl Step for Model {
             None => trained::bring(context)?,
         }
         if let Some(weights) = self.weights {
-            let device = Device::cpu_with_threads(context.threads);
+            let device = Device::cpu_with_threads(context.cores.clone());
             let folder = context.output_path("model");
             let bytes = nn::safetensors::convert(&folder, weights.dtype(), &device)?;
             context.note(format!(

@@ -110,7 +110,7 @@ impl Shape {
         // RoBERTa counts positions from behind the padding token's number.
         config.max_position_embeddings = self.max_tokens + config.first_position();
         config.check()?;
-        let device = Device::cpu_with_threads(context.threads);
+        let device = Device::cpu_with_threads(context.cores.clone());
         let init = Init {
             deviation: config.initializer_range,
             key: RandomKey::new(context.seed),

@@ -97,7 +97,7 @@ impl Step for Predict {
             }
             Labeller::Neighbours(model) => {
                 let (queries, dimension) = vectors(&table, neighbours::VECTOR)?;
-                neighbours::score(model, &queries, dimension, context.threads)?
+                neighbours::score(model, &queries, dimension, context.threads())?
             }
         };
         context.check()?;

@@ -224,7 +224,7 @@ impl Hits {
             .saturating_add(usize::from(self.skip_own_row))
             .min(rows);
         let possible = self.k.min(rows - usize::from(self.skip_own_row).min(rows));
-        let threads = Threads::new(context.threads);
+        let threads = Threads::new(context.cores.clone());
         let device = context.open_device()?;
         let on_device = match index {
             AnyIndex::Flat(flat) if !matches!(device, Device::Cpu(_)) => Some(flat.on(&device)?),

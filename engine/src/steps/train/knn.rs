@@ -129,7 +129,7 @@ impl Method for Knn {
             let truth = judged.labels;
             for &k in self.k.iter().filter(|&&k| k <= count) {
                 context.check()?;
-                let found = neighbours.votes(&queries, k, context.threads)?;
+                let found = neighbours.votes(&queries, k, context.threads())?;
                 for &needed in self.votes.iter().filter(|&&needed| needed <= k) {
                     let predicted = decide(&found, needed, &names, task)?;
                     trials.push(trial(k, needed, &truth, &predicted, task)?);

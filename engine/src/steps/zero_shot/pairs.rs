@@ -50,7 +50,7 @@ impl<'a> Pairs<'a> {
             ..Options::default()
         };
         let borrowed: Vec<&str> = sentences.iter().map(String::as_str).collect();
-        let lengths = tokenizer.encode(&borrowed, &plain, Workers::new(context.threads))?;
+        let lengths = tokenizer.encode(&borrowed, &plain, Workers::new(context.threads()))?;
         let most = tokens.max_length().unwrap_or(usize::MAX);
         let added = tokenizer.added_tokens(true);
         for (sentence, encoding) in sentences.iter().zip(&lengths) {
@@ -92,7 +92,7 @@ impl<'a> Pairs<'a> {
                 .iter()
                 .flat_map(|text| self.sentences.iter().map(|sentence| (*text, &sentence[..])))
                 .collect();
-            let workers = Workers::new(self.context.threads);
+            let workers = Workers::new(self.context.threads());
             let encodings = (self.tokenizer).encode_pairs(&pairs, &self.options, workers)?;
             judged.tokens += encodings.iter().map(Encoding::len).sum::<usize>();
             judged.cut += encodings

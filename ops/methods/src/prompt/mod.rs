@@ -179,8 +179,11 @@ pub fn prompt<N: MaskedNetwork>(
         },
         |network, batch, forward, _| losses(network, batch, &words, options.objective, forward),
         |network| match &validation {
-            Some(validation) => evaluated(network).evaluate(validation, options.thresholds),
-            None => Ok(Vec::new()),
+            Some(validation) => {
+                let metrics = evaluated(network).evaluate(validation, options.thresholds)?;
+                Ok(metrics.into())
+            }
+            None => Ok(Vec::new().into()),
         },
     )?;
     let mut classifier = evaluated(&network);

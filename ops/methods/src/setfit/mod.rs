@@ -212,7 +212,7 @@ fn train<N: SentenceNetwork>(
             let places = [&batch.first, &batch.second];
             Ok(cosine_loss(&vectors, places, &batch.similarities)?.into())
         },
-        |_| Ok(Vec::new()),
+        |_| Ok(Vec::new().into()),
     )
 }
 

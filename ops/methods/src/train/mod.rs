@@ -53,6 +53,9 @@ pub struct Outcome {
     pub best: Option<usize>,
     /// Whether patience ended it.
     pub stopped_early: bool,
+    /// What the model that was kept says of the validation texts, `[texts * labels]`, where its method scores labels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logits: Option<Vec<f32>>,
 }
 
 impl Outcome {
@@ -87,6 +90,22 @@ pub(crate) struct Losses {
     pub parts: Vec<(&'static str, Tensor)>,
 }
 
+/// What a look at a model found.
+pub(crate) struct Look {
+    pub metrics: Vec<(String, f64)>,
+    /// What is kept if the model is the best.
+    pub logits: Option<Vec<f32>>,
+}
+
+impl From<Vec<(String, f64)>> for Look {
+    fn from(metrics: Vec<(String, f64)>) -> Self {
+        Self {
+            metrics,
+            logits: None,
+        }
+    }
+}
+
 impl From<Tensor> for Losses {
     fn from(total: Tensor) -> Self {
         Self {
@@ -103,6 +122,9 @@ struct Notes {
     steps: Vec<StepReport>,
     evaluations: Vec<Evaluation>,
     best: Option<usize>,
+    /// Of the best.
+    #[serde(default)]
+    logits: Option<Vec<f32>>,
     /// Evaluations since the best.
     without_gain: usize,
 }
@@ -117,7 +139,7 @@ pub(crate) fn run<M: Module + Clone, B: Send>(
     session: &mut Session<'_>,
     mut prepare: impl FnMut(u64) -> Result<Prepared<B>> + Send,
     mut loss: impl FnMut(&M, &B, Forward, u64) -> nn::Result<Losses>,
-    mut evaluate: impl FnMut(&M) -> Result<Vec<(String, f64)>>,
+    mut evaluate: impl FnMut(&M) -> Result<Look>,
 ) -> Result<Outcome> {
     let optimizer = run.options.optimizer(model)?;
     let key = session.key().fold(DROPOUT);
@@ -223,10 +245,11 @@ pub(crate) fn run<M: Module + Clone, B: Send>(
             if let Some(selection) = run.selection {
                 let every = selection.every.unwrap_or(run.steps_per_epoch).max(1);
                 if (step + 1) % every == 0 || is_last {
-                    let metrics = evaluate(model)?;
-                    let gained = note(&mut notes, run, selection, step + 1, epoch, metrics)?;
+                    let look = evaluate(model)?;
+                    let gained = note(&mut notes, run, selection, step + 1, epoch, look.metrics)?;
                     if gained {
                         best = Some(model.clone());
+                        notes.logits = look.logits;
                     }
                     if let Some(evaluation) = notes.evaluations.last() {
                         observer.evaluated(evaluation);
@@ -265,6 +288,7 @@ pub(crate) fn run<M: Module + Clone, B: Send>(
         evaluations: notes.evaluations,
         best: notes.best,
         stopped_early: stopped_early && trainer.state().step < run.steps,
+        logits: notes.logits,
     })
 }
 

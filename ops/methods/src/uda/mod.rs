@@ -20,7 +20,7 @@ use crate::random::below;
 use crate::supervised::{SHUFFLE, Task};
 use crate::train::{Fingerprint, Losses, Outcome, Prepared, Run, Selection, Session, run};
 use crate::{
-    Classifier, Decision, LabelNetwork, Labelled, MethodError, Optimisation, Problem, Result, Text,
+    Classifier, LabelNetwork, Labelled, MethodError, Optimisation, Problem, Result, Text,
     Thresholds,
 };
 
@@ -122,14 +122,7 @@ pub fn uda<N: LabelNetwork>(
     };
     task.check(options.selection.as_ref())?;
     let outcome = train(&mut network, &task, training, unlabelled, options, session)?;
-    let classifier = Classifier {
-        decision: Decision {
-            problem,
-            labels: labels.to_vec(),
-            thresholds: task.thresholds(&network)?,
-        },
-        network,
-    };
+    let classifier = task.classifier(network, problem, labels, outcome.logits.as_deref())?;
     Ok((classifier, outcome))
 }
 

@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 pub use buffer::{Buffer, Pool};
 pub use report::{CpuReport, report};
-pub use threads::Threads;
+pub use threads::{Cores, Threads};
 pub(crate) use walk::{Walk, zip_row};
 
 use crate::host::total_memory;
@@ -38,10 +38,11 @@ pub struct Cpu {
 }
 
 impl Cpu {
-    /// A device of `threads` threads (0 counts as 1), the caller's included, that holds up to all memory of the machine.
-    pub fn new(threads: usize) -> Self {
+    /// A device of a thread for each of the cores (0 counts as 1), the caller's included, that holds up to all memory of the
+    /// machine.
+    pub fn new(cores: impl Into<Cores>) -> Self {
         Self {
-            threads: Threads::new(threads.max(1)),
+            threads: Threads::new(cores),
             pool: Arc::default(),
             memory: total_memory().unwrap_or(usize::MAX),
         }

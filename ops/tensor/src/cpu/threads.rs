@@ -9,7 +9,7 @@ use std::cell::UnsafeCell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
@@ -29,12 +29,48 @@ const AWAITED: u32 = 4;
 /// The pool is dropped.
 const STOPPED: u32 = 5;
 
+/// How many cores somebody may use. Whoever gives them out can give more or take some back while they are in use.
+#[derive(Clone, Debug)]
+pub struct Cores {
+    now: Arc<AtomicUsize>,
+    most: usize,
+}
+
+impl Cores {
+    /// `now` of them, and never more than `most`; at least one.
+    pub fn new(now: usize, most: usize) -> Self {
+        let most = most.max(1);
+        Self {
+            now: Arc::new(AtomicUsize::new(now.clamp(1, most))),
+            most,
+        }
+    }
+
+    /// How many they are at the moment.
+    pub fn now(&self) -> usize {
+        self.now.load(Ordering::Relaxed)
+    }
+
+    /// Gives or takes back some, which shows at the next operation of whoever uses them.
+    pub fn set(&self, now: usize) {
+        self.now.store(now.clamp(1, self.most), Ordering::Relaxed);
+    }
+}
+
+impl From<usize> for Cores {
+    fn from(count: usize) -> Self {
+        Self::new(count, count)
+    }
+}
+
 /// A number of threads, the caller's included, that share the tasks of one call at a time.
 ///
 /// A call from within a task, or while another thread has the workers, runs on its caller alone: it never waits.
 pub struct Threads {
     shared: Arc<Shared>,
-    workers: Vec<JoinHandle<()>>,
+    /// Started when they are first wanted; nothing where the system refused.
+    workers: Vec<OnceLock<Option<JoinHandle<()>>>>,
+    cores: Cores,
 }
 
 struct Shared {
@@ -86,39 +122,55 @@ impl Job<'_> {
 }
 
 impl Threads {
-    /// A pool of `count` threads, of which the caller of each operation is one; at least one.
+    /// A pool of a thread for each of the cores, of which the caller of each operation is one.
     ///
-    /// Where the system refuses to start a thread, the pool has fewer.
-    pub fn new(count: usize) -> Self {
-        let wanted = count.max(1) - 1;
-        let cores = thread::available_parallelism().map_or(1, usize::from);
+    /// Where the system refuses to start a thread, the pool does with fewer.
+    pub fn new(cores: impl Into<Cores>) -> Self {
+        let cores = cores.into();
+        let there = thread::available_parallelism().map_or(1, usize::from);
         let shared = Arc::new(Shared {
-            slots: (0..wanted).map(|_| Slot(AtomicU32::new(IDLE))).collect(),
+            slots: (1..cores.most)
+                .map(|_| Slot(AtomicU32::new(IDLE)))
+                .collect(),
             taken: AtomicBool::new(false),
             job: UnsafeCell::new(None),
             caller: Mutex::new(None),
-            spin: if count <= cores { SPIN } else { Duration::ZERO },
+            spin: if cores.most <= there {
+                SPIN
+            } else {
+                Duration::ZERO
+            },
         });
-        let mut workers = Vec::with_capacity(wanted);
-        for index in 0..wanted {
-            let shared = Arc::clone(&shared);
-            let started = thread::Builder::new()
-                .name(format!("tensor-{}", index + 1))
-                .spawn(move || shared.serve(index));
-            match started {
-                Ok(worker) => workers.push(worker),
-                Err(error) => {
-                    tracing::warn!(%error, threads = index + 1, "the system starts no more threads");
-                    break;
-                }
-            }
+        Self {
+            shared,
+            workers: (1..cores.most).map(|_| OnceLock::new()).collect(),
+            cores,
         }
-        Self { shared, workers }
     }
 
-    /// The number of threads, the caller's included.
+    /// The number of threads, the caller's included, that an operation has at the moment.
     pub fn count(&self) -> usize {
-        self.workers.len() + 1
+        self.cores.now()
+    }
+
+    /// How many of the first `count` workers there are, after starting those that are not there yet.
+    fn start(&self, count: usize) -> usize {
+        let workers = self.workers.iter().enumerate().take(count);
+        let is_there = |(index, worker): &(usize, &OnceLock<Option<JoinHandle<()>>>)| {
+            worker.get_or_init(|| self.worker(*index)).is_some()
+        };
+        workers.take_while(is_there).count()
+    }
+
+    fn worker(&self, index: usize) -> Option<JoinHandle<()>> {
+        let shared = Arc::clone(&self.shared);
+        thread::Builder::new()
+            .name(format!("tensor-{}", index + 1))
+            .spawn(move || shared.serve(index))
+            .inspect_err(|error| {
+                tracing::warn!(%error, threads = index + 1, "the system starts no more threads");
+            })
+            .ok()
     }
 
     /// Calls `run` once with each of `0..tasks`, in any order and on any thread, and returns when all are done.
@@ -126,8 +178,8 @@ impl Threads {
     /// # Panics
     /// With the first panic of a task; tasks not yet begun are left out.
     pub fn for_each(&self, tasks: usize, run: impl Fn(usize) + Sync) {
-        if tasks <= 1 || self.workers.is_empty() || self.shared.taken.swap(true, Ordering::Acquire)
-        {
+        let helpers = (self.count() - 1).min(tasks.saturating_sub(1));
+        if helpers == 0 || self.shared.taken.swap(true, Ordering::Acquire) {
             (0..tasks).for_each(run);
             return;
         }
@@ -137,7 +189,7 @@ impl Threads {
             next: Next(AtomicUsize::new(0)),
             panic: Mutex::new(None),
         };
-        let helpers = self.workers.len().min(tasks - 1);
+        let helpers = self.start(helpers);
         self.shared.offer(&job, &self.workers[..helpers]);
         job.work();
         self.shared.finish(helpers);
@@ -189,11 +241,17 @@ impl Threads {
 
 impl Drop for Threads {
     fn drop(&mut self) {
-        for (slot, worker) in self.shared.slots.iter().zip(&self.workers) {
-            slot.0.store(STOPPED, Ordering::Release);
+        let workers = std::mem::take(&mut self.workers);
+        let started: Vec<(usize, JoinHandle<()>)> = (workers.into_iter().enumerate())
+            .filter_map(|(index, worker)| Some((index, worker.into_inner()??)))
+            .collect();
+        for (index, worker) in &started {
+            self.shared.slots[*index]
+                .0
+                .store(STOPPED, Ordering::Release);
             worker.thread().unpark();
         }
-        for worker in self.workers.drain(..) {
+        for (_, worker) in started {
             // A worker catches the panics of its tasks, so there is none to pass on.
             let _ = worker.join();
         }
@@ -249,13 +307,15 @@ impl Shared {
     }
 
     /// Publishes the job to the first of the workers. `taken` is held.
-    fn offer(&self, job: &Job<'_>, workers: &[JoinHandle<()>]) {
+    fn offer(&self, job: &Job<'_>, workers: &[OnceLock<Option<JoinHandle<()>>>]) {
         // SAFETY: no worker reads `job` now, since all slots are idle or parked; the lifetime is that of the call, which does
         // not return before every slot is idle again.
         unsafe { *self.job.get() = Some(std::ptr::from_ref(job).cast::<Job<'static>>()) };
         *locked(&self.caller) = Some(thread::current());
         for (slot, worker) in self.slots.iter().zip(workers) {
-            if slot.0.swap(OFFERED, Ordering::AcqRel) == PARKED {
+            if slot.0.swap(OFFERED, Ordering::AcqRel) == PARKED
+                && let Some(Some(worker)) = worker.get()
+            {
                 worker.thread().unpark();
             }
         }
@@ -411,23 +471,42 @@ mod tests {
         }
     }
 
+    /// How many threads take part in an operation of two tasks, each of which waits for another one, `limit` at most.
+    fn participants(threads: &Threads, limit: Duration) -> usize {
+        let seen = Mutex::new(Vec::new());
+        threads.for_each(2, |_| {
+            let begin = Instant::now();
+            while locked(&seen).len() < 2 && begin.elapsed() < limit {
+                let id = thread::current().id();
+                let mut seen = locked(&seen);
+                if !seen.contains(&id) {
+                    seen.push(id);
+                }
+            }
+        });
+        let seen = locked(&seen);
+        seen.len()
+    }
+
     #[test]
     fn parked_workers_take_part_again() {
         let threads = Threads::new(2);
         for _ in 0..3 {
             thread::sleep(SPIN * 20);
-            let seen = Mutex::new(Vec::new());
-            threads.for_each(2, |_| {
-                let begin = Instant::now();
-                while locked(&seen).len() < 2 && begin.elapsed() < Duration::from_secs(20) {
-                    let id = thread::current().id();
-                    let mut seen = locked(&seen);
-                    if !seen.contains(&id) {
-                        seen.push(id);
-                    }
-                }
-            });
-            assert_eq!(locked(&seen).len(), 2);
+            assert_eq!(participants(&threads, Duration::from_secs(20)), 2);
+        }
+    }
+
+    #[test]
+    fn cores_that_are_given_or_taken_back_show_at_the_next_operation() {
+        let cores = Cores::new(1, 2);
+        let threads = Threads::new(cores.clone());
+        for _ in 0..3 {
+            cores.set(1);
+            assert_eq!(participants(&threads, Duration::from_millis(5)), 1);
+            cores.set(7);
+            assert_eq!(threads.count(), 2);
+            assert_eq!(participants(&threads, Duration::from_secs(20)), 2);
         }
     }
 }
