@@ -51,8 +51,11 @@ fn main() -> Result<(), Box<dyn Error>> {
                     index.add(&floats(vectors)?)?;
                     flat = Some((name, index));
                 }
-                let (queries, k, threads) =
-                    (floats(queries)?, k.parse()?, Threads::new(threads.parse()?));
+                let (queries, k, threads) = (
+                    floats(queries)?,
+                    k.parse()?,
+                    Threads::new(threads.parse::<usize>()?),
+                );
                 let Some((_, index)) = &flat else { continue };
                 let start = Instant::now();
                 let found = index.search(&threads, &queries, k)?;
@@ -61,8 +64,11 @@ fn main() -> Result<(), Box<dyn Error>> {
                 seconds
             }
             ["train", vectors, _, d, _, lists, file, _, threads, path] => {
-                let (vectors, d, threads) =
-                    (floats(vectors)?, d.parse()?, Threads::new(threads.parse()?));
+                let (vectors, d, threads) = (
+                    floats(vectors)?,
+                    d.parse()?,
+                    Threads::new(threads.parse::<usize>()?),
+                );
                 let start = Instant::now();
                 let lists = lists.parse()?;
                 let mut index =
@@ -77,8 +83,11 @@ fn main() -> Result<(), Box<dyn Error>> {
                 if ivf.as_ref().is_none_or(|(known, _)| known != file) {
                     ivf = Some((file.to_owned(), IvfIndex::read_faiss(Path::new(file))?));
                 }
-                let (queries, k, threads) =
-                    (floats(queries)?, k.parse()?, Threads::new(threads.parse()?));
+                let (queries, k, threads) = (
+                    floats(queries)?,
+                    k.parse()?,
+                    Threads::new(threads.parse::<usize>()?),
+                );
                 let Some((_, index)) = &ivf else { continue };
                 let start = Instant::now();
                 let found = index.search(&threads, &queries, k, probes.parse()?)?;

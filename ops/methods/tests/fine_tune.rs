@@ -394,7 +394,12 @@ fn what_a_model_said_of_its_validation_texts_is_kept_with_it() {
     let both: Vec<Text> = [&texts[..2], &new[..], &texts[5..]].concat();
     let computed = of(&bare(&trained), &new);
     assert_eq!(of(&trained, &new), computed);
-    close(&of(&trained, &both), &of(&bare(&trained), &both), 1e-6, "all texts");
+    close(
+        &of(&trained, &both),
+        &of(&bare(&trained), &both),
+        1e-6,
+        "all texts",
+    );
 
     let folder = tempfile::tempdir().expect("a folder");
     trained.save(folder.path()).expect("a folder");

@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("takes MODEL_FOLDER TOKENS THREADS OUTPUT [BATCH]".into());
     };
     let at_once = rest.first().map_or(Ok(4096), |batch| batch.parse())?;
-    let device = Device::cpu_with_threads(threads.parse()?);
+    let device = Device::cpu_with_threads(threads.parse::<usize>()?);
     let (model, _) = SentenceEncoder::from_folder(folder, RandomKey::new(0), &device)?;
     let texts: Vec<Vec<u32>> = fs::read_to_string(tokens)?
         .lines()

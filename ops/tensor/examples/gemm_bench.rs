@@ -5,14 +5,15 @@
 //!
 //! A request is a line of words, its answer a line with a number: `peak f32|bf16|f16` in operations a second, `copy` in bytes
 //! a second, and `gemm FORM PRECISION M N K MILLISECONDS` in seconds a call, the median. Forms are named after what a linear
-//! layer `y = x W^T` does: `packed` (W packed beforehand), `forward`, `dx` (dy W) and `dw` (dy^T x); `plain` is A B. Precisions are
+//! layer `y = x W^T` does: `packed` (W packed beforehand), `gelu` (the same with a bias and GELU), `forward`, `dx` (dy W) and
+//! `dw` (dy^T x); `plain` is A B. Precisions are
 //! `f32`, and `bf16`, `f16` or `half` (the best of this processor), for which x, W and y are stored as halves and W is packed.
 
 use std::hint::black_box;
 use std::io::{BufRead, Write};
 use std::time::{Duration, Instant};
 
-use tensor::cpu::gemm::{Epilogue, Matrix, MatrixMut, PackedB, Precision, gemm};
+use tensor::cpu::gemm::{Activation, Epilogue, Matrix, MatrixMut, PackedB, Precision, gemm};
 use tensor::cpu::threads::Threads;
 
 /// M, N, K of BERT-base's layers on 512 and 4,096 tokens, and a square.
@@ -144,6 +145,7 @@ fn product(
     time: Duration,
 ) -> f64 {
     let (a, b, mut c) = (numbers(m * k), numbers(k * n), vec![0.0_f32; m * n]);
+    let bias = numbers(n);
     let packed = PackedB::new(threads, Matrix::new(&b, n, k).transposed(), precision);
     macro_rules! halves {
         ($half:ty) => {{
@@ -179,6 +181,14 @@ fn product(
                 out,
                 Epilogue::default(),
             ),
+            "gelu" => {
+                let epilogue = Epilogue {
+                    bias: Some(&bias),
+                    activation: Activation::Gelu,
+                    ..Epilogue::default()
+                };
+                gemm(threads, left, &packed, out, epilogue);
+            }
             "dw" => gemm(
                 threads,
                 Matrix::new(&a, k, m).transposed(),

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicUsize;
 
 use super::Right;
 use super::blocking::{Caches, MOST_PACKED};
-use super::epilogue::{Activation, Finish};
+use super::epilogue::{Activation, Finish, Rows};
 use super::format::{Format, Out};
 use super::matrix::Matrix;
 use super::pack::{Block, Source};
@@ -185,17 +185,18 @@ impl Product<'_> {
         if finish.is_nothing() && self.pre.is_none() {
             return;
         }
-        for offset in 0..height {
-            // SAFETY: the tile is within C and this worker's; nothing else refers to it now.
-            let sums = unsafe {
-                std::slice::from_raw_parts_mut(out.c.add(offset * out.row_stride), out.columns)
-            };
-            finish.apply(sums, |row_of_pre| {
-                if let Some(pre) = self.pre {
-                    // SAFETY: `check` found the rows within the data; tiles are apart.
-                    unsafe { pre.at(row + offset, column).write(row_of_pre, false) };
-                }
-            });
-        }
+        let sums = Rows {
+            first: out.c,
+            stride: out.row_stride,
+            rows: height,
+            columns: out.columns,
+        };
+        // C is `f32` where its tiles are finished in place, and so is what has its type.
+        let pre = self.pre.and_then(|pre| match pre.at(row, column) {
+            Pointer::F32(first) => Some((first, pre.row_stride)),
+            _ => None,
+        });
+        // SAFETY: `check` found the rows of both within their data; tiles are apart and this worker's.
+        unsafe { finish.tile(sums, pre) };
     }
 }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::blocking::Caches;
 use super::format::Out;
 use super::matrix::Matrix;
 use super::pack::Block;
@@ -194,7 +195,7 @@ impl Worker<'_> {
                 };
                 // SAFETY: `check` found the rows of both within their data; blocks are apart.
                 unsafe {
-                    finish.apply(sums, |row_of_pre| {
+                    finish.row(sums, |row_of_pre| {
                         if let Some(pre) = product.pre {
                             pre.at(row, columns.start).write(row_of_pre, false);
                         }
@@ -226,35 +227,41 @@ impl Worker<'_> {
         let steps = format.steps_of(self.k.len());
         let finishes = finishes && self.k.end == product.k;
         let c = out.c;
-        for step in (0..steps.max(1)).step_by(format.steps) {
-            let count = format.steps.min(steps - step);
-            out.accumulate = accumulate || step > 0;
-            let last = step + count == steps;
+        // A tile waits for its next steps in the nearest cache, as long as the packed rows stay in the one behind it.
+        let most = Caches::get().l2 / 2 / (rows.len() * format.bytes_a);
+        let stretch = (most / format.steps).max(1) * format.steps;
+        for begin in (0..steps.max(1)).step_by(stretch) {
             for panel in panels.clone() {
-                let b = packed
-                    .first
-                    .wrapping_add(panel * packed.stride + step * format.columns * format.bytes_b);
                 let column = panel * format.columns;
                 out.columns = format.columns.min(self.columns.len() - column);
                 let columns =
                     self.columns.start + column..self.columns.start + column + out.columns;
-                let finish = (finishes && last).then(|| product.finish(&columns));
-                for first in (0..rows.len()).step_by(format.rows) {
-                    let height = format.rows.min(rows.len() - first);
-                    let a = packed
-                        .left
-                        .wrapping_add((first * steps + step * height) * format.bytes_a);
-                    out.c = c.wrapping_add(first * out.row_stride + origin + column);
-                    // SAFETY: the panels are packed for these sizes; the tile is within C or the buffer, and this worker's.
-                    unsafe { format.tile(height, out.columns)(count, a, b, &out) };
-                    if let Some(finish) = &finish {
-                        product.finish_tile(
-                            finish,
-                            &out,
-                            rows.start + first,
-                            height,
-                            columns.start,
-                        );
+                let end = steps.max(1).min(begin + stretch);
+                for step in (begin..end).step_by(format.steps) {
+                    let count = format.steps.min(steps - step);
+                    let last = step + count == steps;
+                    let finish = (finishes && last).then(|| product.finish(&columns));
+                    out.accumulate = accumulate || step > 0;
+                    let b = packed.first.wrapping_add(
+                        panel * packed.stride + step * format.columns * format.bytes_b,
+                    );
+                    for first in (0..rows.len()).step_by(format.rows) {
+                        let height = format.rows.min(rows.len() - first);
+                        let a = packed
+                            .left
+                            .wrapping_add((first * steps + step * height) * format.bytes_a);
+                        out.c = c.wrapping_add(first * out.row_stride + origin + column);
+                        // SAFETY: the panels are packed for these sizes; the tile is within C or the buffer, and this worker's.
+                        unsafe { format.tile(height, out.columns)(count, a, b, &out) };
+                        if let Some(finish) = &finish {
+                            product.finish_tile(
+                                finish,
+                                &out,
+                                rows.start + first,
+                                height,
+                                columns.start,
+                            );
+                        }
                     }
                 }
             }
