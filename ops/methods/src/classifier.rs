@@ -1,5 +1,6 @@
 //! [`Classifier`]: what most methods make, a model that gives texts labels.
 
+use std::borrow::Cow;
 use std::fs;
 use std::path::Path;
 
@@ -109,10 +110,13 @@ impl<N: LabelNetwork> Classifier<N> {
         let known: Vec<Option<&[f32]>> = (texts.iter())
             .map(|text| validated.and_then(|validated| validated.get(text)))
             .collect();
-        let new: Vec<Text> = (texts.iter().zip(&known))
-            .filter(|(_, known)| known.is_none())
-            .map(|(text, _)| text.clone())
-            .collect();
+        let new: Cow<'_, [Text]> = match known.iter().any(Option::is_some) {
+            true => (texts.iter().zip(&known))
+                .filter(|(_, known)| known.is_none())
+                .map(|(text, _)| text.clone())
+                .collect(),
+            false => texts.into(),
+        };
         let computed = predict::logits(&self.network, &new, |_| forward)?;
         let mut computed = computed.chunks(self.network.labels().max(1));
         let logits = (known.into_iter())
@@ -151,9 +155,11 @@ impl Classifier<SequenceClassifier> {
     /// [`MethodError::Io`], and those of [`Pretrained::save`].
     pub fn save(&self, folder: impl AsRef<Path>) -> Result<()> {
         let folder = folder.as_ref();
+        // Asked before the weights beside it may be replaced.
+        let validated = (self.validated.as_ref()).filter(|validated| validated.is_current());
         self.decision.write(folder)?;
         self.network.save(folder)?;
-        match &self.validated {
+        match validated {
             Some(validated) => validated.write(folder),
             None => Validated::remove(folder),
         }

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use nn::safetensors::{self, SafeTensors};
 use tensor::{Device, Tensor};
@@ -27,7 +28,13 @@ pub struct Validated {
     /// `[texts * labels]`.
     logits: Vec<f32>,
     places: HashMap<Name, usize>,
+    /// Where it was read, and the hash of the weights that it is of; whether the folder's weights are these, once that was asked.
+    source: Option<(PathBuf, Hash)>,
+    is_current: OnceLock<bool>,
 }
+
+/// Words of a BLAKE3 hash.
+type Hash = [u32; 8];
 
 impl Validated {
     /// The scores, `[texts * labels]`, that a model gave these texts.
@@ -41,12 +48,26 @@ impl Validated {
             names,
             logits,
             places,
+            source: None,
+            is_current: OnceLock::new(),
         }
+    }
+
+    /// Whether the weights beside it are still those that it is of. Weights are read for it only where a text is found in it.
+    pub(crate) fn is_current(&self) -> bool {
+        let Some((folder, weights)) = &self.source else {
+            return true;
+        };
+        *(self.is_current)
+            .get_or_init(|| hash_of_weights(folder).is_ok_and(|found| found == *weights))
     }
 
     /// The scores of a text, if it is one of them.
     pub(crate) fn get(&self, text: &Text) -> Option<&[f32]> {
         let place = *self.places.get(&name(text))?;
+        if !self.is_current() {
+            return None;
+        }
         let labels = self.logits.len() / self.names.len().max(1);
         self.logits.get(place * labels..(place + 1) * labels)
     }
@@ -78,7 +99,7 @@ impl Validated {
         }
     }
 
-    /// Reads the file of a model's folder; nothing without one, and nothing where the weights are others by now.
+    /// Reads the file of a model's folder, if there is one. Where the weights are others by now, no text is found in it.
     pub(crate) fn read(folder: &Path, labels: usize) -> Result<Option<Self>> {
         let path = folder.join(VALIDATED_FILE);
         if !path.is_file() {
@@ -97,8 +118,11 @@ impl Validated {
         if !rest.is_empty() || logits.len() != names.len() * labels {
             return Err(refused(&path));
         }
-        let is_of_these = weights == hash_of_weights(folder)?;
-        Ok(is_of_these.then(|| Self::of(names.to_vec(), logits)))
+        let weights = weights.try_into().map_err(|_| refused(&path))?;
+        Ok(Some(Self {
+            source: Some((folder.to_owned(), weights)),
+            ..Self::of(names.to_vec(), logits)
+        }))
     }
 }
 
@@ -118,7 +142,7 @@ fn name(text: &Text) -> Name {
     [words[0], words[1], words[2], words[3]]
 }
 
-fn words(hash: &blake3::Hash) -> [u32; 8] {
+fn words(hash: &blake3::Hash) -> Hash {
     let mut words = [0; 8];
     for (word, bytes) in words.iter_mut().zip(hash.as_bytes().as_chunks::<4>().0) {
         *word = u32::from_le_bytes(*bytes);
@@ -127,7 +151,7 @@ fn words(hash: &blake3::Hash) -> [u32; 8] {
 }
 
 /// Of all files of weights in a folder.
-fn hash_of_weights(folder: &Path) -> Result<[u32; 8]> {
+fn hash_of_weights(folder: &Path) -> Result<Hash> {
     let mut paths = fs::read_dir(folder)
         .and_then(|entries| {
             (entries.map(|entry| Ok(entry?.path()))).collect::<std::io::Result<Vec<PathBuf>>>()
@@ -172,7 +196,8 @@ mod tests {
         assert_eq!(found.get(&text(&[2, 1])), None);
         assert!(Validated::read(folder.path(), 3).is_err());
         fs::write(&weights, b"those").unwrap();
-        assert!(Validated::read(folder.path(), 2).unwrap().is_none());
+        let found = Validated::read(folder.path(), 2).unwrap().unwrap();
+        assert_eq!(found.get(&texts[0]), None);
         Validated::remove(folder.path()).unwrap();
         assert!(!folder.path().join(VALIDATED_FILE).exists());
     }

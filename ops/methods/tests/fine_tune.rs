@@ -417,6 +417,9 @@ fn what_a_model_said_of_its_validation_texts_is_kept_with_it() {
     let replaced = of(&open(), &new);
     assert_ne!(replaced, computed);
     assert_eq!(replaced, of(&bare(&open()), &new));
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    open().save(elsewhere.path()).expect("a folder");
+    assert!(!elsewhere.path().join("validated.safetensors").exists());
     // A model that nothing is known of leaves nothing of the one before.
     let file = folder.path().join("validated.safetensors");
     assert!(file.is_file());
