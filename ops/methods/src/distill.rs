@@ -153,6 +153,10 @@ pub fn distillation_loss(
 /// Trains `network` to place texts as the teacher's vectors do. On `validation` texts, read in their order in batches of the same
 /// size, the loss is measured, and `correlation`: Pearson's, between the cosines of student and teacher of the pairs of a batch.
 ///
+/// Where the teacher's vectors are longer than the student's and their direction is to be learned, those directions are kept that hold
+/// most of `directions_of`, vectors of the teacher's length `[texts * width]`, or of the training texts' vectors. A student that has
+/// learned from other texts before has to be given those, or it learns all anew: other directions turn the whole space.
+///
 /// # Errors
 /// [`MethodError::Input`] for texts, vectors and options that do not fit each other; [`MethodError::Interrupted`];
 /// [`nn::NnError::NotFinite`] where training goes astray.
@@ -160,6 +164,7 @@ pub fn distill<N: SentenceNetwork>(
     mut network: N,
     training: Taught<'_>,
     validation: Option<Taught<'_>>,
+    directions_of: Option<&[f32]>,
     options: &Distill,
     session: &mut Session<'_>,
 ) -> Result<(N, Outcome)> {
@@ -189,7 +194,28 @@ pub fn distill<N: SentenceNetwork>(
             "choosing the best model takes validation texts; give some, or keep the last one",
         ));
     }
-    let shorter = Shorter::of(&training, validation.as_ref(), options.objective, &network)?;
+    if let Some(vectors) = directions_of
+        && (vectors.is_empty() || vectors.len() % training.width != 0)
+    {
+        return Err(MethodError::input(
+            METHOD,
+            format!(
+                "the vectors that say which directions to keep are {} numbers, and the teacher's vectors of the training texts have {} \
+                 each; take vectors of the same teacher",
+                vectors.len(),
+                training.width
+            ),
+        ));
+    }
+    let shorter = match options.objective {
+        Distillation::Cosine => Shorter::of(
+            &training,
+            validation.as_ref(),
+            directions_of.unwrap_or(training.vectors),
+            &network,
+        )?,
+        Distillation::Relational => None,
+    };
     let (training, validation) = match &shorter {
         Some(shorter) => (
             shorter.of_teacher(&training, &shorter.training),
@@ -246,15 +272,15 @@ impl Shorter {
     fn of<N: SentenceNetwork>(
         training: &Taught<'_>,
         validation: Option<&Taught<'_>>,
-        objective: Distillation,
+        directions_of: &[f32],
         network: &N,
     ) -> Result<Option<Self>> {
         let width = network.dimensions();
-        if objective == Distillation::Relational || training.width <= width {
+        if training.width <= width {
             return Ok(None);
         }
         let device = network.device();
-        let directions = Directions::of(training.vectors, training.width, width, &device)?;
+        let directions = Directions::of(directions_of, training.width, width, &device)?;
         Ok(Some(Self {
             training: directions.project(training.vectors)?,
             validation: match validation {

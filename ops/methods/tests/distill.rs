@@ -12,8 +12,8 @@ use common::{
     Notes, bits, close, devices, expected, floats, model, native, single, straight_and_resumed,
 };
 use methods::{
-    Distill, Distillation, Metric, Optimisation, Selection, Session, Taught, distill,
-    distillation_loss,
+    Distill, Distillation, Metric, Optimisation, Selection, SentenceNetwork, Session, Targets,
+    Taught, distill, distillation_loss,
 };
 use nn::bert::SentenceEncoder;
 use tensor::Tensor;
@@ -42,8 +42,8 @@ fn the_losses_equal_those_of_pytorch() {
 }
 
 /// A teacher for whom the texts of a label have one direction in three.
-fn taught(labels: &methods::Targets) -> Vec<f32> {
-    let methods::Targets::Single(labels) = labels else {
+fn taught(labels: &Targets) -> Vec<f32> {
+    let Targets::Single(labels) = labels else {
         panic!("one label a text");
     };
     let direction = |label: u32| (0..3).map(move |place| f32::from(u8::from(place == label)));
@@ -88,6 +88,7 @@ fn texts_come_to_lie_as_the_teacher_places_them() {
             vectors: &expected,
             width: 3,
         }),
+        None,
         &options,
         &mut Session::new(3, &mut notes),
     )
@@ -96,6 +97,68 @@ fn texts_come_to_lie_as_the_teacher_places_them() {
     let correlation = best.metric("correlation").expect("a correlation");
     assert!(correlation > 0.9, "{correlation}");
     assert!(best.metric("loss").expect("a loss") < 0.1);
+}
+
+#[test]
+fn a_second_course_goes_on_along_the_directions_of_the_first() {
+    let device = native();
+    let student = model::<SentenceEncoder>(&device);
+    let width = student.dimensions() + 1;
+    // A direction for each label. Which holds most of the vectors is another one in each course.
+    let place = |labels: &Targets, lengths: [f32; 3]| {
+        let Targets::Single(labels) = labels else {
+            panic!("one label a text");
+        };
+        let mut vectors = vec![0.0; labels.len() * width];
+        for (vector, &label) in vectors.chunks_mut(width).zip(labels) {
+            vector[label as usize] = lengths[label as usize];
+        }
+        vectors
+    };
+    let cosine = |steps: u64| Distill {
+        objective: Distillation::Cosine,
+        ..quick(steps)
+    };
+    let ((texts, labels), (new, known)) = (single(48, 1), single(30, 2));
+    let (first, second) = (
+        place(&labels, [3.0, 2.0, 1.0]),
+        place(&known, [1.0, 2.0, 3.0]),
+    );
+    let course = |texts, vectors| Taught {
+        texts,
+        vectors,
+        width,
+    };
+    let mut notes = Notes::default();
+    let (student, _) = distill(
+        student,
+        course(&texts, &first),
+        None,
+        None,
+        &cosine(100),
+        &mut Session::new(3, &mut notes),
+    )
+    .expect("a first course");
+    let mut begin = cosine(1);
+    begin.optimisation.learning_rate = 1e-6;
+    let loss = |directions| {
+        let lessons = course(&new, &second);
+        let mut notes = Notes::default();
+        let mut session = Session::new(3, &mut notes);
+        let (_, outcome) = distill(
+            student.clone(),
+            lessons,
+            Some(lessons),
+            directions,
+            &begin,
+            &mut session,
+        )
+        .expect("a second course");
+        outcome.last_metric("loss").expect("a loss")
+    };
+    let (same, others) = (loss(Some(&first)), loss(None));
+    assert!(same < 0.3, "{same}");
+    assert!(others > 2.0 * same, "{others} beside {same}");
 }
 
 #[test]
@@ -110,7 +173,7 @@ fn a_training_that_is_interrupted_ends_in_the_same_bits() {
             width: 3,
         };
         let student = model::<SentenceEncoder>(&device);
-        distill(student, training, None, &quick(12), session)
+        distill(student, training, None, None, &quick(12), session)
     });
     assert!(bits(&straight.0) == bits(&resumed.0));
 }
@@ -120,7 +183,7 @@ fn what_does_not_fit_is_refused_with_advice() {
     let device = native();
     let (texts, labels) = single(4, 1);
     let mut vectors = taught(&labels);
-    let refused = |vectors: &[f32], width: usize, options: &Distill| {
+    let refused = |vectors: &[f32], width: usize, directions: Option<&[f32]>, options: &Distill| {
         let training = Taught {
             texts: &texts,
             vectors,
@@ -129,22 +192,24 @@ fn what_does_not_fit_is_refused_with_advice() {
         let student = model::<SentenceEncoder>(&device);
         let mut notes = Notes::default();
         let mut session = Session::new(1, &mut notes);
-        let outcome = distill(student, training, None, options, &mut session);
+        let outcome = distill(student, training, None, directions, options, &mut session);
         outcome.expect_err("a refusal").to_string()
     };
-    let said = refused(&vectors[1..], 3, &quick(2));
+    let said = refused(&vectors[1..], 3, None, &quick(2));
     assert!(said.contains("every text takes one vector"), "{said}");
     let cosine = Distill {
         objective: Distillation::Cosine,
         ..quick(2)
     };
-    let said = refused(&vectors, 3, &cosine);
+    let said = refused(&vectors, 3, None, &cosine);
     assert!(said.contains("relational"), "{said}");
     let mut alone = quick(2);
     alone.optimisation.batch_size = 1;
-    let said = refused(&vectors, 3, &alone);
+    let said = refused(&vectors, 3, None, &alone);
     assert!(said.contains("batch_size of 2"), "{said}");
+    let said = refused(&vectors, 3, Some(&[1.0; 4]), &quick(2));
+    assert!(said.contains("vectors of the same teacher"), "{said}");
     vectors[3..6].fill(0.0);
-    let said = refused(&vectors, 3, &quick(2));
+    let said = refused(&vectors, 3, None, &quick(2));
     assert!(said.contains("row 1"), "{said}");
 }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::super::neighbours::vectors;
-use super::super::{Check, ColumnType, StepError};
+use super::super::{Check, ColumnType, InputPort, PortType, StepError};
 use super::unlabelled::{Learned, Lesson, OnTexts};
 
 /// Teaches a sentence encoder to place texts as another model does, whose vectors `embed` has written: a small model for what a
@@ -14,6 +14,10 @@ use super::unlabelled::{Learned, Lesson, OnTexts};
 ///
 /// The output is a folder that sentence-transformers reads. Of the rows of the port `valid`, the loss and the correlation of cosines
 /// are measured.
+///
+/// A model may take several courses, each on other rows. With `objective = "cosine"` and a teacher of longer vectors, the later ones need
+/// the rows of the first at the port `directions`: which directions of the teacher's vectors the model's numbers stand for is decided by
+/// rows, and others would turn all that it has learned.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Distill {
@@ -83,7 +87,12 @@ impl OnTexts for Distill {
     const VERSION: u32 = 1;
     type Network = SentenceEncoder;
 
+    fn inputs() -> Vec<InputPort> {
+        vec![InputPort::optional("directions", PortType::Table)]
+    }
+
     fn check(&self, check: &mut Check) {
+        check.require("vector", "directions", &self.vector, ColumnType::Vectors);
         for port in ["train", "valid"] {
             check.require("text", port, &self.text, ColumnType::Text);
             check.require("vector", port, &self.vector, ColumnType::Vectors);
@@ -101,6 +110,20 @@ impl OnTexts for Distill {
             Some(_) => Some(self.rows(lesson, "valid")?),
             None => None,
         };
+        let directions_of = match lesson.context.optional_path("directions") {
+            Some(_) => {
+                let table = lesson.context.columns("directions", &[&self.vector])?;
+                let (vectors, width) = vectors(&table, &self.vector)?;
+                if width != training.width {
+                    return Err(StepError::new(format!(
+                        "the vectors at `directions` have {width} numbers and those at `train` {}; feed it vectors of the same teacher",
+                        training.width
+                    )));
+                }
+                Some(vectors)
+            }
+            None => None,
+        };
         let options = Options {
             optimisation: lesson.tuning.optimisation(),
             objective: match self.objective {
@@ -113,6 +136,7 @@ impl OnTexts for Distill {
             network,
             training.taught(),
             validation.as_ref().map(Rows::taught),
+            directions_of.as_deref(),
             &options,
             session,
         )?;
@@ -178,5 +202,17 @@ mod tests {
             .input("train", &taught())
             .fails();
         assert!(said.contains("relational"), "{said}");
+    }
+
+    #[test]
+    fn directions_are_of_vectors_of_the_same_teacher() {
+        let vector = columns::vectors(vec![1.0, 0.0, 0.0], 3).unwrap();
+        let other = labelled(&[("w7 w9", "")]);
+        let said = Trial::new::<Student>(json!({ "max_steps": 1, "batch_size": 2 }))
+            .kept("model", word_model("roberta_masked_lm", &[]))
+            .input("train", &taught())
+            .input("directions", &other.with_column("vector", vector).unwrap())
+            .fails();
+        assert!(said.contains("vectors of the same teacher"), "{said}");
     }
 }

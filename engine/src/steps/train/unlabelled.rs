@@ -27,6 +27,11 @@ pub trait OnTexts: DeserializeOwned + Serialize + JsonSchema + Send + Sync + 'st
     /// What learns.
     type Network: Pretrained<Config = EncoderConfig>;
 
+    /// Ports beside `train`, `model` and `valid`.
+    fn inputs() -> Vec<InputPort> {
+        Vec::new()
+    }
+
     /// Checks its parameters and inputs.
     fn check(&self, check: &mut Check);
 
@@ -67,11 +72,13 @@ impl<M: OnTexts> StepKind for Joined<Tuning, M> {
 
 impl<M: OnTexts> Step for Joined<Tuning, M> {
     fn inputs(&self) -> Vec<InputPort> {
-        vec![
+        let mut inputs = vec![
             InputPort::one("train", PortType::Table),
             InputPort::one("model", PortType::Model),
             InputPort::optional("valid", PortType::Table),
-        ]
+        ];
+        inputs.extend(M::inputs());
+        inputs
     }
 
     fn outputs(&self) -> Vec<OutputPort> {
