@@ -158,7 +158,8 @@ def words(folder):
 
 
 def issues(path):
-    for line in opened(path).splitlines():
+    # Not by splitlines(), which also cuts at separators that a text may hold.
+    for line in filter(None, opened(path).split("\n")):
         issue = json.loads(line)
         if not issue["labels"]:
             yield from passages(f"{issue['title']}\n\n{issue['body'] or ''}")

@@ -141,6 +141,11 @@ fn a_second_course_goes_on_along_the_directions_of_the_first() {
     .expect("a first course");
     let mut begin = cosine(1);
     begin.optimisation.learning_rate = 1e-6;
+    begin.selection = Some(Selection {
+        metric: Metric::Loss,
+        every: Some(1),
+        patience: None,
+    });
     let loss = |directions| {
         let lessons = course(&new, &second);
         let mut notes = Notes::default();
