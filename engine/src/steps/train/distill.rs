@@ -71,9 +71,14 @@ impl Rows {
 }
 
 impl Distill {
-    fn rows(&self, lesson: &Lesson<'_>, port: &str) -> Result<Rows, StepError> {
+    /// The vectors at a port, and how many numbers each has.
+    fn vectors(&self, lesson: &Lesson<'_>, port: &str) -> Result<(Vec<f32>, usize), StepError> {
         let table = lesson.context.columns(port, &[&self.vector])?;
-        let (vectors, width) = vectors(&table, &self.vector)?;
+        vectors(&table, &self.vector)
+    }
+
+    fn rows(&self, lesson: &Lesson<'_>, port: &str) -> Result<Rows, StepError> {
+        let (vectors, width) = self.vectors(lesson, port)?;
         Ok(Rows {
             texts: lesson.tokens.of_port(lesson.context, port, &self.text)?,
             vectors,
@@ -112,8 +117,7 @@ impl OnTexts for Distill {
         };
         let directions_of = match lesson.context.optional_path("directions") {
             Some(_) => {
-                let table = lesson.context.columns("directions", &[&self.vector])?;
-                let (vectors, width) = vectors(&table, &self.vector)?;
+                let (vectors, width) = self.vectors(lesson, "directions")?;
                 if width != training.width {
                     return Err(StepError::new(format!(
                         "the vectors at `directions` have {width} numbers and those at `train` {}; feed it vectors of the same teacher",
