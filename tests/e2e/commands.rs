@@ -148,3 +148,15 @@ fn what_a_command_writes_in_the_background_is_waited_for() {
     let text = fs::read_to_string(project.path("out.txt")).unwrap_or(shown.stdout);
     assert_eq!(text, "early\nlate\n");
 }
+
+#[test]
+fn a_command_has_no_standard_input() {
+    let project = pipeline("wc -c; echo 'the end'");
+    project.engine("run one.toml").success();
+    project
+        .engine("show one.toml one --export out.txt")
+        .success();
+    let text = fs::read_to_string(project.path("out.txt")).unwrap();
+    let printed: Vec<&str> = text.split_whitespace().collect();
+    assert_eq!(printed, ["0", "the", "end"]);
+}

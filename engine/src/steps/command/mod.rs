@@ -13,7 +13,6 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::OnceLock;
 
 use rustix::fs::{Access, access};
@@ -147,9 +146,8 @@ impl Step for Command {
             share(&log)?
         };
         let mut command = std::process::Command::new(shell());
+        watchdog::run_watched(&mut command, &self.command);
         command
-            .arg("-c")
-            .arg(&self.command)
             .current_dir(context.root)
             .env_clear()
             .envs(
@@ -166,7 +164,6 @@ impl Step for Command {
             )
             .env("SEED", context.seed.to_string())
             .env("THREADS", context.threads().to_string())
-            .stdin(Stdio::null())
             .stdout(stdout)
             .stderr(share(&log)?)
             .process_group(0);
