@@ -1,9 +1,11 @@
 //! The folder that `train` with `method = "knn"` writes and that `predict` reads.
 //!
 //! - `config.json`: the method, the task, the labels, k and the votes that a label needs.
-//! - `model.safetensors`: `vectors` `[rows, dimension]` of the training rows, as 32-bit floats.
+//! - `model.safetensors`: `vectors` `[rows, dimension]` of the training rows, as 32-bit floats; where these are centred also `centre`
+//!   `[dimension]`, which queries are moved by.
 //! - `rows.json`: the labels of each training row, by their numbers.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use index::{FlatIndex, Metric};
@@ -19,6 +21,7 @@ use super::linear_model::{CONFIG, create_folder, read_json, write_json};
 
 const TENSORS: &str = "model.safetensors";
 const VECTORS: &str = "vectors";
+const CENTRE: &str = "centre";
 const ROWS: &str = "rows.json";
 
 /// What `config.json` says.
@@ -42,8 +45,26 @@ pub struct Config {
 
 /// Labelled vectors among which the nearest are looked up.
 pub struct Neighbours {
+    /// What vectors are moved by before they are compared, `[dimension]`.
+    centre: Option<Vec<f32>>,
     index: FlatIndex,
     labels: LabelSets,
+}
+
+/// How the nearest rows of a query vote for a label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Votes {
+    /// How many of them carry it.
+    pub count: usize,
+    /// The place of the nearest that carries it, from 0; past the last where none does.
+    nearest: usize,
+}
+
+impl Votes {
+    /// Orders the labels of a query: by votes, those with as many by the nearest row.
+    fn rank(self) -> f64 {
+        self.count as f64 - self.nearest as f64 / (self.nearest as f64 + 1.0)
+    }
 }
 
 /// The vectors of a column, `[rows * dimension]`, and their dimension.
@@ -57,33 +78,56 @@ pub fn vectors(table: &Table, column: &str) -> Result<(Vec<f32>, usize), StepErr
 }
 
 impl Neighbours {
-    /// Rows with their labels.
+    /// Rows with their labels. With `centred` their mean is taken from all vectors that are compared.
     pub fn new(
         vectors: &[f32],
         dimension: usize,
         labels: LabelSets,
+        centred: bool,
+    ) -> Result<Neighbours, StepError> {
+        let centre = centred.then(|| mean(vectors, dimension));
+        let moved = moved(vectors, centre.as_deref());
+        Neighbours::of_moved(&moved, dimension, labels, centre)
+    }
+
+    /// Rows whose vectors the centre has been taken from already.
+    fn of_moved(
+        vectors: &[f32],
+        dimension: usize,
+        labels: LabelSets,
+        centre: Option<Vec<f32>>,
     ) -> Result<Neighbours, StepError> {
         let mut index = FlatIndex::new(dimension, Metric::Cosine)?;
         index.add(vectors)?;
-        Ok(Neighbours { index, labels })
+        Ok(Neighbours {
+            centre,
+            index,
+            labels,
+        })
     }
 
-    /// How many of the `k` nearest rows of each query carry each label, `[queries, labels]`.
+    /// How the `k` nearest rows of each query vote for each label, `[queries, labels]`.
     pub fn votes(
         &self,
         queries: &[f32],
         k: usize,
         threads: usize,
-    ) -> Result<Vec<Vec<usize>>, StepError> {
+    ) -> Result<Vec<Vec<Votes>>, StepError> {
         let threads = Threads::new(threads);
-        let nearest = self
-            .index
-            .search(&threads, queries, k.min(self.index.len()))?;
-        let votes = (0..nearest.queries()).map(|query| {
-            let mut votes = vec![0; self.labels.labels()];
-            for id in nearest.ids(query) {
+        let queries = moved(queries, self.centre.as_deref());
+        let k = k.min(self.index.len());
+        let found = self.index.search(&threads, &queries, k)?;
+        let votes = (0..found.queries()).map(|query| {
+            let none = Votes {
+                count: 0,
+                nearest: k,
+            };
+            let mut votes = vec![none; self.labels.labels()];
+            for (place, id) in found.ids(query).iter().enumerate() {
                 for label in self.labels.row(*id as usize) {
-                    votes[*label as usize] += 1;
+                    let votes = &mut votes[*label as usize];
+                    votes.count += 1;
+                    votes.nearest = votes.nearest.min(place);
                 }
             }
             votes
@@ -101,15 +145,23 @@ impl Neighbours {
         let failed = |error: safetensors::SafeTensorError| {
             StepError::new(format!("writing {}: {error}", path.display()))
         };
-        let bytes: Vec<u8> = self
-            .index
-            .vectors()
-            .iter()
-            .flat_map(|number| number.to_le_bytes())
-            .collect();
+        let bytes = |numbers: &[f32]| -> Vec<u8> {
+            let bytes = numbers.iter().flat_map(|number| number.to_le_bytes());
+            bytes.collect()
+        };
+        let vectors = bytes(self.index.vectors());
+        let centre = self.centre.as_deref().map(bytes);
         let shape = vec![self.index.len(), self.index.dimension()];
-        let tensor = TensorView::new(Dtype::F32, shape, &bytes).map_err(failed)?;
-        let file = safetensors::serialize([(VECTORS, tensor)], None).map_err(failed)?;
+        let mut tensors = vec![(
+            VECTORS,
+            TensorView::new(Dtype::F32, shape, &vectors).map_err(failed)?,
+        )];
+        if let Some(centre) = &centre {
+            let shape = vec![self.index.dimension()];
+            let tensor = TensorView::new(Dtype::F32, shape, centre).map_err(failed)?;
+            tensors.push((CENTRE, tensor));
+        }
+        let file = safetensors::serialize(tensors, None).map_err(failed)?;
         std::fs::write(&path, file).map_err(|error| StepError::io("writing", &path, &error))
     }
 
@@ -123,19 +175,27 @@ impl Neighbours {
             std::fs::read(&path).map_err(|error| StepError::io("reading", &path, &error))?;
         let tensors =
             SafeTensors::deserialize(&bytes).map_err(|error| unreadable(error.to_string()))?;
-        let tensor = tensors
-            .tensor(VECTORS)
-            .map_err(|error| unreadable(error.to_string()))?;
-        let shape = [rows.len(), config.dimension];
-        if tensor.dtype() != Dtype::F32 || tensor.shape() != shape {
-            return Err(unreadable(format!(
-                "`{VECTORS}` is {:?} {:?}, and {CONFIG} says F32 {shape:?}",
-                tensor.dtype(),
-                tensor.shape()
-            )));
-        }
-        let numbers = tensor.data().as_chunks::<4>().0.iter();
-        let vectors: Vec<f32> = numbers.map(|bytes| f32::from_le_bytes(*bytes)).collect();
+        let numbers = |name: &str, shape: &[usize]| {
+            let tensor = tensors.tensor(name);
+            let tensor = tensor.map_err(|error| unreadable(error.to_string()))?;
+            if tensor.dtype() != Dtype::F32 || tensor.shape() != shape {
+                return Err(unreadable(format!(
+                    "`{name}` is {:?} {:?}, and {CONFIG} says F32 {shape:?}",
+                    tensor.dtype(),
+                    tensor.shape()
+                )));
+            }
+            let numbers = tensor.data().as_chunks::<4>().0.iter();
+            Ok(numbers
+                .map(|bytes| f32::from_le_bytes(*bytes))
+                .collect::<Vec<f32>>())
+        };
+        let vectors = numbers(VECTORS, &[rows.len(), config.dimension])?;
+        let centre = tensors
+            .names()
+            .contains(&CENTRE)
+            .then(|| numbers(CENTRE, &[config.dimension]))
+            .transpose()?;
         let names: Option<Vec<Vec<&str>>> = rows
             .iter()
             .map(|row| {
@@ -146,22 +206,57 @@ impl Neighbours {
         let names =
             names.ok_or_else(|| unreadable(format!("{ROWS} has labels that {CONFIG} has not")))?;
         let labels = LabelSets::from_names_in(config.labels.clone(), &names)?;
-        Ok((Neighbours::new(&vectors, config.dimension, labels)?, config))
+        let neighbours = Neighbours::of_moved(&vectors, config.dimension, labels, centre)?;
+        Ok((neighbours, config))
     }
 }
 
+/// The mean of vectors `[rows * dimension]`.
+fn mean(vectors: &[f32], dimension: usize) -> Vec<f32> {
+    let mut sums = vec![0.0_f64; dimension];
+    for vector in vectors.chunks_exact(dimension) {
+        for (sum, number) in sums.iter_mut().zip(vector) {
+            *sum += f64::from(*number);
+        }
+    }
+    let rows = (vectors.len() / dimension).max(1) as f64;
+    sums.iter().map(|sum| (sum / rows) as f32).collect()
+}
+
+/// Vectors less the centre, where there is one. A vector that lies at it would have no direction, and stays as it is.
+fn moved<'a>(vectors: &'a [f32], centre: Option<&[f32]>) -> Cow<'a, [f32]> {
+    let Some(centre) = centre else {
+        return Cow::Borrowed(vectors);
+    };
+    let mut moved = vectors.to_vec();
+    for row in moved.chunks_exact_mut(centre.len()) {
+        if row != centre {
+            for (number, by) in row.iter_mut().zip(centre) {
+                *number -= by;
+            }
+        }
+    }
+    Cow::Owned(moved)
+}
+
 /// The share of votes of each label.
-pub fn shares(votes: &[Vec<usize>], k: usize, labels: usize) -> Result<Scores, StepError> {
+pub fn shares(votes: &[Vec<Votes>], k: usize, labels: usize) -> Result<Scores, StepError> {
     let values = votes.iter().flatten();
     let values = values
-        .map(|count| *count as f64 / k.max(1) as f64)
+        .map(|votes| votes.count as f64 / k.max(1) as f64)
         .collect();
     Ok(Scores::new(votes.len(), labels, values)?)
 }
 
-/// The labels with at least so many votes; of one label a row, that with the most.
+/// What orders the labels of each query: the votes, and the nearest row among those with as many.
+pub fn ranks(votes: &[Vec<Votes>], labels: usize) -> Result<Scores, StepError> {
+    let values = votes.iter().flatten().map(|votes| votes.rank()).collect();
+    Ok(Scores::new(votes.len(), labels, values)?)
+}
+
+/// The labels with at least so many votes; of one label a row, that with the most, and of several such that of the nearest row.
 pub fn decide(
-    votes: &[Vec<usize>],
+    votes: &[Vec<Votes>],
     needed: usize,
     labels: &[String],
     task: Task,
@@ -170,11 +265,11 @@ pub fn decide(
         .iter()
         .map(|row| match task {
             Task::MultiLabel => (0..row.len())
-                .filter(|&label| row[label] >= needed)
+                .filter(|&label| row[label].count >= needed)
                 .map(|label| labels[label].as_str())
                 .collect(),
             Task::MultiClass => {
-                let most = (0..row.len()).rev().max_by_key(|&label| row[label]);
+                let most = (0..row.len()).max_by(|&a, &b| row[a].rank().total_cmp(&row[b].rank()));
                 most.map(|label| labels[label].as_str())
                     .into_iter()
                     .collect()

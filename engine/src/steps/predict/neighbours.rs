@@ -1,7 +1,7 @@
 //! The votes of the nearest rows.
 
 use super::super::StepError;
-use super::super::neighbours::{Config, Neighbours, shares};
+use super::super::neighbours::{Config, Neighbours, ranks, shares};
 use super::Scored;
 
 /// The column that `embed` writes.
@@ -25,7 +25,7 @@ pub fn score(
     let labels = config.labels.clone();
     Ok(Scored {
         probabilities: shares(&votes, config.k, labels.len())?,
-        ranks: None,
+        ranks: Some(ranks(&votes, labels.len())?),
         // Half a vote below what a label needs.
         thresholds: vec![(config.votes as f64 - 0.5) / config.k as f64; labels.len()],
         task: config.task,

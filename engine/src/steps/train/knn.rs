@@ -17,7 +17,8 @@ use crate::report::plot::{Heatmap, Unit};
 
 /// Looks labels up: a row gets the labels that at least `votes` of its `k` nearest training rows carry, by the cosine of their vectors.
 ///
-/// The rows come from `embed`. Of several `k` and `votes`, those are kept that are best on the rows of the port `valid`; the outputs
+/// The rows come from `embed`. Where each row carries one label, the one with the most votes is taken, and of several with as many
+/// that of the nearest row. Of several `k` and `votes`, those are kept that are best on the rows of the port `valid`; the outputs
 /// `micro` and `macro` show F1 there for all of them.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -36,6 +37,10 @@ pub struct Knn {
     /// By what they are chosen.
     #[serde(default)]
     best_by: F1,
+    /// Whether the mean of the training rows' vectors is taken from all vectors before they are compared. An encoder's vectors
+    /// lie to one side, which hides the differences between texts of one domain (SimpleShot, Wang et al. 2019, section 3: CL2N).
+    #[serde(default = "yes")]
+    centre: bool,
 }
 
 /// By what k and votes are chosen.
@@ -51,6 +56,10 @@ enum F1 {
 
 fn vector_column() -> String {
     "vector".to_owned()
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn ks() -> Vec<usize> {
@@ -71,7 +80,7 @@ struct Trial {
 
 impl Method for Knn {
     const NAME: &'static str = "knn";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     fn inputs(&self) -> Vec<InputPort> {
         vec![InputPort::optional("valid", PortType::Table)]
@@ -110,7 +119,7 @@ impl Method for Knn {
         let (labels, task) = (labelled.labels, labelled.task);
         let names = labels.vocabulary().to_vec();
         let count = labels.rows();
-        let neighbours = Neighbours::new(&values, dimension, labels)?;
+        let neighbours = Neighbours::new(&values, dimension, labels, self.centre)?;
         let mut trials = Vec::new();
         if context.optional_path("valid").is_some() {
             let table = context.columns("valid", &[&self.vector, examples.labels()])?;
@@ -328,6 +337,68 @@ mod tests {
             .run();
         let f1 = outcome.table("sweep").float_column("micro_f1").unwrap();
         assert_eq!(f1.values(), &[1.0, 0.5][..]);
+    }
+
+    /// Around a far mean the cosine sees only how far to its side a vector lies.
+    #[test]
+    fn vectors_are_compared_from_the_mean_of_the_training_rows() {
+        let training = embedded(&[("a", "bug"), ("b", "docs")], &[[10.0, 10.1], [10.0, 9.9]]);
+        let rows = embedded(&[("x", ""), ("y", "")], &[[10.3, 10.2], [9.7, 9.8]]);
+        for (centre, expected) in [(true, ["bug", "docs"]), (false, ["docs", "bug"])] {
+            let outcome = StepTrial::new::<Train<Knn>>(
+                json!({ "k": [1], "votes": [1], "centre": centre, "task": "multi_class" }),
+            )
+            .input("train", &training)
+            .run();
+            let predicted = StepTrial::new::<Predict>(json!({}))
+                .artifact("model", &outcome.path("model"), &[])
+                .input("table", &rows)
+                .run();
+            assert_eq!(
+                predicted.labels("predictions", "predicted"),
+                expected.map(|label| [label])
+            );
+        }
+    }
+
+    #[test]
+    fn a_single_row_and_a_row_at_the_mean_can_be_compared() {
+        for vectors in [&[[1.0, 0.0]][..], &[[1.0, 0.0], [1.0, 0.0]]] {
+            let texts = [("a", "bug"), ("b", "bug")];
+            let outcome = StepTrial::new::<Train<Knn>>(json!({ "k": [1], "votes": [1] }))
+                .input("train", &embedded(&texts[..vectors.len()], vectors))
+                .run();
+            let predicted = StepTrial::new::<Predict>(json!({}))
+                .artifact("model", &outcome.path("model"), &[])
+                .input("table", &embedded(&texts, &[[1.0, 0.0], [0.0, 1.0]]))
+                .run();
+            assert_eq!(
+                predicted.labels("predictions", "predicted"),
+                [["bug"], ["bug"]]
+            );
+        }
+    }
+
+    #[test]
+    fn of_labels_with_as_many_votes_the_nearest_row_has_its_own() {
+        let outcome =
+            StepTrial::new::<Train<Knn>>(json!({ "k": [2], "votes": [1], "task": "multi_class" }))
+                .input(
+                    "train",
+                    &embedded(&[("a", "bug"), ("b", "docs")], &[[1.0, 0.0], [0.0, 1.0]]),
+                )
+                .run();
+        let predicted = StepTrial::new::<Predict>(json!({}))
+            .artifact("model", &outcome.path("model"), &[])
+            .input(
+                "table",
+                &embedded(&[("x", ""), ("y", "")], &[[0.9, 0.2], [0.2, 0.9]]),
+            )
+            .run();
+        assert_eq!(
+            predicted.labels("predictions", "predicted"),
+            [["bug"], ["docs"]]
+        );
     }
 
     #[test]
