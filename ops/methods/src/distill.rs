@@ -46,6 +46,15 @@ pub struct Taught<'a> {
     pub width: usize,
 }
 
+/// Vectors of a teacher, `[n * width]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Vectors<'a> {
+    /// One after the other.
+    pub values: &'a [f32],
+    /// The numbers of each.
+    pub width: usize,
+}
+
 impl Taught<'_> {
     fn check<N: SentenceNetwork>(
         &self,
@@ -154,7 +163,7 @@ pub fn distillation_loss(
 /// size, the loss is measured, and `correlation`: Pearson's, between the cosines of student and teacher of the pairs of a batch.
 ///
 /// Where the teacher's vectors are longer than the student's and their direction is to be learned, those directions are kept that hold
-/// most of `directions_of`, vectors of the teacher's length `[texts * width]`, or of the training texts' vectors. A student that has
+/// most of `directions_of`, other vectors of the same teacher, or of the training texts' vectors. A student that has
 /// learned from other texts before has to be given those, or it learns all anew: other directions turn the whole space.
 ///
 /// # Errors
@@ -164,7 +173,7 @@ pub fn distill<N: SentenceNetwork>(
     mut network: N,
     training: Taught<'_>,
     validation: Option<Taught<'_>>,
-    directions_of: Option<&[f32]>,
+    directions_of: Option<Vectors<'_>>,
     options: &Distill,
     session: &mut Session<'_>,
 ) -> Result<(N, Outcome)> {
@@ -194,24 +203,14 @@ pub fn distill<N: SentenceNetwork>(
             "choosing the best model takes validation texts; give some, or keep the last one",
         ));
     }
-    if let Some(vectors) = directions_of
-        && (vectors.is_empty() || vectors.len() % training.width != 0)
-    {
-        return Err(MethodError::input(
-            METHOD,
-            format!(
-                "the vectors that say which directions to keep are {} numbers, and the teacher's vectors of the training texts have {} \
-                 each; take vectors of the same teacher",
-                vectors.len(),
-                training.width
-            ),
-        ));
+    if let Some(vectors) = &directions_of {
+        check_directions(vectors, &training, options.objective)?;
     }
     let shorter = match options.objective {
         Distillation::Cosine => Shorter::of(
             &training,
             validation.as_ref(),
-            directions_of.unwrap_or(training.vectors),
+            directions_of.map_or(training.vectors, |vectors| vectors.values),
             &network,
         )?,
         Distillation::Relational => None,
@@ -258,6 +257,33 @@ pub fn distill<N: SentenceNetwork>(
         },
     )?;
     Ok((network, outcome))
+}
+
+fn check_directions(
+    vectors: &Vectors<'_>,
+    training: &Taught<'_>,
+    objective: Distillation,
+) -> Result<()> {
+    if objective == Distillation::Relational {
+        return Err(MethodError::input(
+            METHOD,
+            "relations of a teacher's vectors have no directions to keep; leave out the vectors that say which, or take the \
+             cosine objective",
+        ));
+    }
+    if vectors.values.is_empty() || vectors.width != training.width {
+        return Err(MethodError::input(
+            METHOD,
+            format!(
+                "the vectors that say which directions to keep have {} numbers ({} vectors), and the teacher's vectors of the training \
+                 texts {}; take vectors of the same teacher",
+                vectors.width,
+                vectors.values.len() / vectors.width.max(1),
+                training.width
+            ),
+        ));
+    }
+    Ok(())
 }
 
 /// A teacher's vectors, brought to the student's length.

@@ -39,7 +39,7 @@ mod validated;
 pub use classifier::{Classifier, Decision, LABELS_FILE, with_labels};
 pub use contextual::{Change, Changeable, Contextual, Edit, contextual};
 pub use data::{Labelled, Problem, Targets, Text, Vocabulary};
-pub use distill::{Distill, Distillation, Taught, distill, distillation_loss};
+pub use distill::{Distill, Distillation, Taught, Vectors, distill, distillation_loss};
 pub use embed::embed;
 pub use error::{MethodError, Result};
 pub use fine_tune::{FineTune, fine_tune};

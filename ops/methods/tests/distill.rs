@@ -13,7 +13,7 @@ use common::{
 };
 use methods::{
     Distill, Distillation, Metric, Optimisation, Selection, SentenceNetwork, Session, Targets,
-    Taught, distill, distillation_loss,
+    Taught, Vectors, distill, distillation_loss,
 };
 use nn::bert::SentenceEncoder;
 use tensor::Tensor;
@@ -146,7 +146,7 @@ fn a_second_course_goes_on_along_the_directions_of_the_first() {
         every: Some(1),
         patience: None,
     });
-    let loss = |directions| {
+    let loss = |directions: Option<&[f32]>| {
         let lessons = course(&new, &second);
         let mut notes = Notes::default();
         let mut session = Session::new(3, &mut notes);
@@ -154,7 +154,7 @@ fn a_second_course_goes_on_along_the_directions_of_the_first() {
             student.clone(),
             lessons,
             Some(lessons),
-            directions,
+            directions.map(|values| Vectors { values, width }),
             &begin,
             &mut session,
         )
@@ -188,18 +188,19 @@ fn what_does_not_fit_is_refused_with_advice() {
     let device = native();
     let (texts, labels) = single(4, 1);
     let mut vectors = taught(&labels);
-    let refused = |vectors: &[f32], width: usize, directions: Option<&[f32]>, options: &Distill| {
-        let training = Taught {
-            texts: &texts,
-            vectors,
-            width,
+    let refused =
+        |vectors: &[f32], width: usize, directions: Option<Vectors<'_>>, options: &Distill| {
+            let training = Taught {
+                texts: &texts,
+                vectors,
+                width,
+            };
+            let student = model::<SentenceEncoder>(&device);
+            let mut notes = Notes::default();
+            let mut session = Session::new(1, &mut notes);
+            let outcome = distill(student, training, None, directions, options, &mut session);
+            outcome.expect_err("a refusal").to_string()
         };
-        let student = model::<SentenceEncoder>(&device);
-        let mut notes = Notes::default();
-        let mut session = Session::new(1, &mut notes);
-        let outcome = distill(student, training, None, directions, options, &mut session);
-        outcome.expect_err("a refusal").to_string()
-    };
     let said = refused(&vectors[1..], 3, None, &quick(2));
     assert!(said.contains("every text takes one vector"), "{said}");
     let cosine = Distill {
@@ -212,8 +213,18 @@ fn what_does_not_fit_is_refused_with_advice() {
     alone.optimisation.batch_size = 1;
     let said = refused(&vectors, 3, None, &alone);
     assert!(said.contains("batch_size of 2"), "{said}");
-    let said = refused(&vectors, 3, Some(&[1.0; 4]), &quick(2));
-    assert!(said.contains("vectors of the same teacher"), "{said}");
+    let width = model::<SentenceEncoder>(&device).dimensions();
+    let long = vec![1.0; texts.len() * width];
+    for (values, of) in [(&[1.0; 4][..], 4), (&[], width)] {
+        let said = refused(&long, width, Some(Vectors { values, width: of }), &cosine);
+        assert!(said.contains("vectors of the same teacher"), "{said}");
+    }
+    let directions = Vectors {
+        values: &vectors,
+        width: 3,
+    };
+    let said = refused(&vectors, 3, Some(directions), &quick(2));
+    assert!(said.contains("have no directions"), "{said}");
     vectors[3..6].fill(0.0);
     let said = refused(&vectors, 3, None, &quick(2));
     assert!(said.contains("row 1"), "{said}");

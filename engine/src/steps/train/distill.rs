@@ -1,6 +1,6 @@
 //! `method = "distill"`: a small encoder that places texts as another model does.
 
-use methods::{Distill as Options, Distillation, Session, Taught, Text, distill};
+use methods::{Distill as Options, Distillation, Session, Taught, Text, Vectors, distill};
 use nn::SentenceEncoder;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -98,6 +98,13 @@ impl OnTexts for Distill {
 
     fn check(&self, check: &mut Check) {
         check.require("vector", "directions", &self.vector, ColumnType::Vectors);
+        if self.objective == Objective::Relational && check.is_fed("directions") {
+            check.problem(
+                "objective",
+                "the relations between texts keep no directions, and rows feed the port `directions`",
+                Some("take objective = \"cosine\", or take `directions` out of the inputs".to_owned()),
+            );
+        }
         for port in ["train", "valid"] {
             check.require("text", port, &self.text, ColumnType::Text);
             check.require("vector", port, &self.vector, ColumnType::Vectors);
@@ -116,16 +123,7 @@ impl OnTexts for Distill {
             None => None,
         };
         let directions_of = match lesson.context.optional_path("directions") {
-            Some(_) => {
-                let (vectors, width) = self.vectors(lesson, "directions")?;
-                if width != training.width {
-                    return Err(StepError::new(format!(
-                        "the vectors at `directions` have {width} numbers and those at `train` {}; feed it vectors of the same teacher",
-                        training.width
-                    )));
-                }
-                Some(vectors)
-            }
+            Some(_) => Some(self.vectors(lesson, "directions")?),
             None => None,
         };
         let options = Options {
@@ -140,7 +138,10 @@ impl OnTexts for Distill {
             network,
             training.taught(),
             validation.as_ref().map(Rows::taught),
-            directions_of.as_deref(),
+            directions_of.as_ref().map(|(values, width)| Vectors {
+                values,
+                width: *width,
+            }),
             &options,
             session,
         )?;
@@ -209,14 +210,14 @@ mod tests {
     }
 
     #[test]
-    fn directions_are_of_vectors_of_the_same_teacher() {
-        let vector = columns::vectors(vec![1.0, 0.0, 0.0], 3).unwrap();
-        let other = labelled(&[("w7 w9", "")]);
-        let said = Trial::new::<Student>(json!({ "max_steps": 1, "batch_size": 2 }))
-            .kept("model", word_model("roberta_masked_lm", &[]))
-            .input("train", &taught())
-            .input("directions", &other.with_column("vector", vector).unwrap())
-            .fails();
-        assert!(said.contains("vectors of the same teacher"), "{said}");
+    fn directions_are_for_the_cosine_objective() {
+        for (objective, expected) in [("relational", &["objective"][..]), ("cosine", &[])] {
+            let trial = Trial::new::<Student>(json!({ "objective": objective, "max_steps": 1 }))
+                .kept("model", word_model("roberta_masked_lm", &[]))
+                .input("train", &taught())
+                .input("directions", &taught());
+            let places: Vec<String> = trial.problems().into_iter().map(|p| p.parameter).collect();
+            assert_eq!(places, expected);
+        }
     }
 }
