@@ -85,7 +85,8 @@ impl Neighbours {
         labels: LabelSets,
         centred: bool,
     ) -> Result<Neighbours, StepError> {
-        let centre = centred.then(|| mean(vectors, dimension));
+        // Vectors of no numbers are refused below.
+        let centre = (centred && dimension > 0).then(|| mean(vectors, dimension));
         let moved = moved(vectors, centre.as_deref());
         Neighbours::of_moved(&moved, dimension, labels, centre)
     }
