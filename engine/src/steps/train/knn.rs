@@ -264,8 +264,8 @@ fn heatmap(title: &str, trials: &[Trial], value: impl Fn(&Trial) -> f64) -> Stri
 mod tests {
     use super::*;
     use crate::steps::predict::Predict;
-    use crate::steps::testing::Trial as StepTrial;
     use crate::steps::testing::labelled;
+    use crate::steps::testing::{Outcome, Trial as StepTrial};
     use crate::steps::train::Train;
     use serde_json::json;
 
@@ -279,6 +279,15 @@ mod tests {
             &[("a", "bug"), ("b", "bug io"), ("c", "docs"), ("d", "docs")],
             &[[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.1, 1.0]],
         )
+    }
+
+    /// The labels that the model of a training gives to rows.
+    fn predicted(training: &Outcome, rows: &Table) -> Vec<Vec<String>> {
+        StepTrial::new::<Predict>(json!({}))
+            .artifact("model", &training.path("model"), &[])
+            .input("table", rows)
+            .run()
+            .labels("predictions", "predicted")
     }
 
     #[test]
@@ -350,14 +359,7 @@ mod tests {
             )
             .input("train", &training)
             .run();
-            let predicted = StepTrial::new::<Predict>(json!({}))
-                .artifact("model", &outcome.path("model"), &[])
-                .input("table", &rows)
-                .run();
-            assert_eq!(
-                predicted.labels("predictions", "predicted"),
-                expected.map(|label| [label])
-            );
+            assert_eq!(predicted(&outcome, &rows), expected.map(|label| [label]));
         }
     }
 
@@ -368,14 +370,8 @@ mod tests {
             let outcome = StepTrial::new::<Train<Knn>>(json!({ "k": [1], "votes": [1] }))
                 .input("train", &embedded(&texts[..vectors.len()], vectors))
                 .run();
-            let predicted = StepTrial::new::<Predict>(json!({}))
-                .artifact("model", &outcome.path("model"), &[])
-                .input("table", &embedded(&texts, &[[1.0, 0.0], [0.0, 1.0]]))
-                .run();
-            assert_eq!(
-                predicted.labels("predictions", "predicted"),
-                [["bug"], ["bug"]]
-            );
+            let rows = embedded(&texts, &[[1.0, 0.0], [0.0, 1.0]]);
+            assert_eq!(predicted(&outcome, &rows), [["bug"], ["bug"]]);
         }
     }
 
@@ -388,17 +384,8 @@ mod tests {
                     &embedded(&[("a", "bug"), ("b", "docs")], &[[1.0, 0.0], [0.0, 1.0]]),
                 )
                 .run();
-        let predicted = StepTrial::new::<Predict>(json!({}))
-            .artifact("model", &outcome.path("model"), &[])
-            .input(
-                "table",
-                &embedded(&[("x", ""), ("y", "")], &[[0.9, 0.2], [0.2, 0.9]]),
-            )
-            .run();
-        assert_eq!(
-            predicted.labels("predictions", "predicted"),
-            [["bug"], ["docs"]]
-        );
+        let rows = embedded(&[("x", ""), ("y", "")], &[[0.9, 0.2], [0.2, 0.9]]);
+        assert_eq!(predicted(&outcome, &rows), [["bug"], ["docs"]]);
     }
 
     #[test]
