@@ -255,26 +255,23 @@ pub fn ranks(votes: &[Vec<Votes>], labels: usize) -> Result<Scores, StepError> {
     Ok(Scores::new(votes.len(), labels, values)?)
 }
 
-/// The labels with at least so many votes; of one label a row, that with the most, and of several such that of the nearest row.
+/// The labels with at least so many votes; of one label a row, the first by [`ranks`].
 pub fn decide(
     votes: &[Vec<Votes>],
     needed: usize,
     labels: &[String],
     task: Task,
 ) -> Result<LabelSets, StepError> {
+    if task == Task::MultiClass {
+        return Ok(ranks(votes, labels.len())?.top_k(1, labels)?);
+    }
     let chosen: Vec<Vec<&str>> = votes
         .iter()
-        .map(|row| match task {
-            Task::MultiLabel => (0..row.len())
+        .map(|row| {
+            (0..row.len())
                 .filter(|&label| row[label].count >= needed)
                 .map(|label| labels[label].as_str())
-                .collect(),
-            Task::MultiClass => {
-                let most = (0..row.len()).max_by(|&a, &b| row[a].rank().total_cmp(&row[b].rank()));
-                most.map(|label| labels[label].as_str())
-                    .into_iter()
-                    .collect()
-            }
+                .collect()
         })
         .collect();
     Ok(LabelSets::from_names_in(labels.to_vec(), &chosen)?)
