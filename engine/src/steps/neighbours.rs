@@ -67,6 +67,34 @@ impl Votes {
     }
 }
 
+/// The rows that a search found.
+pub struct Nearest<'a> {
+    found: index::Neighbours,
+    labels: &'a LabelSets,
+}
+
+impl Nearest<'_> {
+    /// How the nearest `k` of the rows found vote for each label, `[queries, labels]`.
+    pub fn votes(&self, k: usize) -> Vec<Vec<Votes>> {
+        let votes = |query| {
+            let none = Votes {
+                count: 0,
+                nearest: k,
+            };
+            let mut votes = vec![none; self.labels.labels()];
+            for (place, id) in self.found.ids(query).iter().take(k).enumerate() {
+                for label in self.labels.row(*id as usize) {
+                    let votes = &mut votes[*label as usize];
+                    votes.count += 1;
+                    votes.nearest = votes.nearest.min(place);
+                }
+            }
+            votes
+        };
+        (0..self.found.queries()).map(votes).collect()
+    }
+}
+
 /// The vectors of a column, `[rows * dimension]`, and their dimension.
 pub fn vectors(table: &Table, column: &str) -> Result<(Vec<f32>, usize), StepError> {
     let found = columns::vector_values(&table.column(column)?);
@@ -107,33 +135,19 @@ impl Neighbours {
         })
     }
 
-    /// How the `k` nearest rows of each query vote for each label, `[queries, labels]`.
-    pub fn votes(
+    /// The `k` nearest rows of each query, or all of them where there are fewer.
+    pub fn search(
         &self,
         queries: &[f32],
         k: usize,
         threads: usize,
-    ) -> Result<Vec<Vec<Votes>>, StepError> {
-        let threads = Threads::new(threads);
+    ) -> Result<Nearest<'_>, StepError> {
         let queries = moved(queries, self.centre.as_deref());
         let k = k.min(self.index.len());
-        let found = self.index.search(&threads, &queries, k)?;
-        let votes = (0..found.queries()).map(|query| {
-            let none = Votes {
-                count: 0,
-                nearest: k,
-            };
-            let mut votes = vec![none; self.labels.labels()];
-            for (place, id) in found.ids(query).iter().enumerate() {
-                for label in self.labels.row(*id as usize) {
-                    let votes = &mut votes[*label as usize];
-                    votes.count += 1;
-                    votes.nearest = votes.nearest.min(place);
-                }
-            }
-            votes
-        });
-        Ok(votes.collect())
+        Ok(Nearest {
+            found: self.index.search(&Threads::new(threads), &queries, k)?,
+            labels: &self.labels,
+        })
     }
 
     /// Writes the folder.

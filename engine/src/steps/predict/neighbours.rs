@@ -21,7 +21,9 @@ pub fn score(
         ))
         .help("embed both with the same model"));
     }
-    let votes = neighbours.votes(queries, config.k, threads)?;
+    let votes = neighbours
+        .search(queries, config.k, threads)?
+        .votes(config.k);
     let labels = config.labels.clone();
     Ok(Scored {
         probabilities: shares(&votes, config.k, labels.len())?,

@@ -136,9 +136,12 @@ impl Method for Knn {
                 .copied()
                 .collect();
             let truth = judged.labels;
-            for &k in self.k.iter().filter(|&&k| k <= count) {
+            let ks: Vec<usize> = self.k.iter().copied().filter(|&k| k <= count).collect();
+            let most = ks.iter().copied().max().unwrap_or(1);
+            let nearest = neighbours.search(&queries, most, context.threads())?;
+            for k in ks {
                 context.check()?;
-                let found = neighbours.votes(&queries, k, context.threads())?;
+                let found = nearest.votes(k);
                 for &needed in self.votes.iter().filter(|&&needed| needed <= k) {
                     let predicted = decide(&found, needed, &names, task)?;
                     trials.push(trial(k, needed, &truth, &predicted, task)?);
