@@ -9,6 +9,9 @@ use crate::lbfgs::{dot, minimize};
 /// The score of a label that no training text has, where labels exclude each other.
 const NEVER: f64 = -1e4;
 
+/// After which a search is taken as it is.
+const MOST_STEPS: usize = 1000;
+
 /// A linear map from vectors to scores.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LogisticHead {
@@ -53,116 +56,157 @@ impl LogisticHead {
             .flat_map(|vector| (0..self.weights.len()).map(move |label| score(vector, label)))
             .collect()
     }
+}
+
+/// Texts to fit heads to.
+pub(crate) struct Regression<'a> {
+    /// The vectors less their mean, a row a text. As biases are free that changes no score, and it takes an encoder, whose vectors
+    /// share most of what they say, several times fewer steps.
+    rows: Vec<Vec<f64>>,
+    mean: Vec<f64>,
+    targets: &'a Targets,
+    labels: usize,
+}
+
+impl<'a> Regression<'a> {
+    /// Of vectors of length `dimensions`, `[texts * dimensions]`, and which of the labels they have.
+    pub(crate) fn new(
+        vectors: &[f32],
+        dimensions: usize,
+        targets: &'a Targets,
+        labels: usize,
+    ) -> Self {
+        let mut rows: Vec<Vec<f64>> = (vectors.chunks(dimensions.max(1)))
+            .map(|row| row.iter().map(|x| f64::from(*x)).collect())
+            .collect();
+        let mut mean = vec![0.0; dimensions];
+        for row in &rows {
+            mean.iter_mut().zip(row).for_each(|(mean, x)| *mean += x);
+        }
+        let texts = rows.len().max(1) as f64;
+        mean.iter_mut().for_each(|mean| *mean /= texts);
+        for row in &mut rows {
+            row.iter_mut().zip(&mean).for_each(|(x, mean)| *x -= mean);
+        }
+        Self {
+            rows,
+            mean,
+            targets,
+            labels,
+        }
+    }
 
     /// Fits `C Σ loss + ½ Σ w²` as scikit-learn's `LogisticRegression` does, biases free: one problem a label where labels do not
     /// exclude each other, else one softmax over those that training texts have. Where all or none of the texts have a label, its
     /// weights are 0 and its bias is the logit of `(n + 1) / (N + 2)`.
-    pub(crate) fn fit(
-        vectors: &[f32],
-        dimensions: usize,
-        targets: &Targets,
-        labels: usize,
-        penalty: Penalty,
-    ) -> Self {
-        let rows: Vec<Vec<f64>> = (vectors.chunks(dimensions.max(1)))
-            .map(|row| row.iter().map(|x| f64::from(*x)).collect())
-            .collect();
-        let mut head = Self {
-            weights: vec![vec![0.0; dimensions]; labels],
-            biases: vec![0.0; labels],
+    pub(crate) fn fit(&self, penalty: Penalty) -> LogisticHead {
+        let mut head = LogisticHead {
+            weights: vec![vec![0.0; self.mean.len()]; self.labels],
+            biases: vec![0.0; self.labels],
         };
-        match targets {
+        match self.targets {
             Targets::Multi(known) => {
-                for label in 0..labels {
+                for label in 0..self.labels {
                     let has: Vec<bool> = known.iter().map(|row| row[label]).collect();
-                    head.set(label, &binary(&rows, dimensions, &has, penalty));
+                    let found = self.binary(&has, penalty);
+                    self.set(&mut head, label, &found);
                 }
             }
             Targets::Single(known) => {
-                let present: Vec<u32> = (0..labels as u32).filter(|k| known.contains(k)).collect();
+                let labels = 0..self.labels;
+                let present: Vec<usize> = labels.filter(|k| known.contains(&(*k as u32))).collect();
                 let classes: Vec<usize> = (known.iter())
-                    .map(|class| present.iter().position(|k| k == class).unwrap_or(0))
+                    .map(|class| present.iter().position(|k| *k == *class as usize))
+                    .map(Option::unwrap_or_default)
                     .collect();
-                let found = softmax(&rows, dimensions, &classes, present.len(), penalty);
+                let found = self.softmax(&classes, present.len(), penalty);
                 head.biases.fill(NEVER as f32);
-                for (label, parameters) in present.iter().zip(found.chunks(dimensions + 1)) {
-                    head.set(*label as usize, parameters);
+                for (label, parameters) in present.iter().zip(found.chunks(self.mean.len() + 1)) {
+                    self.set(&mut head, *label, parameters);
                 }
             }
         }
         head
     }
 
-    /// Weights and then the bias of a label.
-    fn set(&mut self, label: usize, parameters: &[f64]) {
+    /// Sets a label to weights and then the bias, for vectors less their mean.
+    fn set(&self, head: &mut LogisticHead, label: usize, parameters: &[f64]) {
         if let Some((bias, weights)) = parameters.split_last() {
-            self.weights[label] = weights.iter().map(|w| *w as f32).collect();
-            self.biases[label] = *bias as f32;
+            head.weights[label] = weights.iter().map(|w| *w as f32).collect();
+            head.biases[label] = (bias - dot(weights, &self.mean)) as f32;
         }
+    }
+
+    /// Weights and bias of one label.
+    fn binary(&self, has: &[bool], penalty: Penalty) -> Vec<f64> {
+        let dimensions = self.mean.len();
+        let start = vec![0.0; dimensions + 1];
+        let positives = has.iter().filter(|has| **has).count();
+        if positives == 0 || positives == has.len() {
+            let (n, all) = (positives as f64, has.len() as f64);
+            let mut constant = start;
+            constant[dimensions] = ((n + 1.0) / (all - n + 1.0)).ln();
+            return constant;
+        }
+        let costs = penalty.of_classes(has.iter().map(|has| usize::from(*has)), 2);
+        minimize(start, self.tolerance(penalty), MOST_STEPS, |x, gradient| {
+            let mut value = decay(x, gradient, dimensions);
+            for (row, has) in self.rows.iter().zip(has) {
+                let cost = costs[usize::from(*has)];
+                let sign = if *has { 1.0 } else { -1.0 };
+                let margin = sign * score(row, x);
+                value += cost * ((-margin).max(0.0) + (-margin.abs()).exp().ln_1p());
+                let slope = -cost * sign / (1.0 + margin.exp());
+                push(gradient, slope, row);
+            }
+            value
+        })
+    }
+
+    /// Weights and bias of each class, one after the other.
+    fn softmax(&self, classes: &[usize], count: usize, penalty: Penalty) -> Vec<f64> {
+        let costs = penalty.of_classes(classes.iter().copied(), count);
+        let dimensions = self.mean.len();
+        let width = dimensions + 1;
+        let start = vec![0.0; width * count];
+        let mut scores = vec![0.0; count];
+        minimize(start, self.tolerance(penalty), MOST_STEPS, |x, gradient| {
+            let parts = x.chunks(width).zip(gradient.chunks_mut(width));
+            let mut value: f64 = parts
+                .map(|(x, gradient)| decay(x, gradient, dimensions))
+                .sum();
+            for (row, &class) in self.rows.iter().zip(classes) {
+                for (found, x) in scores.iter_mut().zip(x.chunks(width)) {
+                    *found = score(row, x);
+                }
+                let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+                let sum: f64 = scores.iter().map(|score| (score - largest).exp()).sum();
+                let all = largest + sum.ln();
+                value += costs[class] * (all - scores[class]);
+                for (place, gradient) in gradient.chunks_mut(width).enumerate() {
+                    let right = f64::from(u8::from(place == class));
+                    let slope = costs[class] * ((scores[place] - all).exp() - right);
+                    push(gradient, slope, row);
+                }
+            }
+            value
+        })
+    }
+
+    /// The mean of the vectors' squared distances from their mean.
+    pub(crate) fn spread(&self) -> f64 {
+        let distances = self.rows.iter().map(|row| dot(row, row));
+        distances.sum::<f64>() / self.rows.len().max(1) as f64
+    }
+
+    /// Below which a part of the gradient counts as none, as what all losses weigh or the decay does.
+    fn tolerance(&self, penalty: Penalty) -> f64 {
+        1e-6 * (penalty.inverse_decay * self.rows.len() as f64).max(1.0)
     }
 }
 
 fn score(row: &[f64], parameters: &[f64]) -> f64 {
     dot(row, parameters) + parameters.last().copied().unwrap_or(0.0)
-}
-
-/// Weights and bias of one label.
-fn binary(rows: &[Vec<f64>], dimensions: usize, has: &[bool], penalty: Penalty) -> Vec<f64> {
-    let positives = has.iter().filter(|has| **has).count();
-    let start = vec![0.0; dimensions + 1];
-    if positives == 0 || positives == has.len() {
-        let (n, all) = (positives as f64, has.len() as f64);
-        let mut constant = start;
-        constant[dimensions] = ((n + 1.0) / (all - n + 1.0)).ln();
-        return constant;
-    }
-    let costs = penalty.of_classes(has.iter().map(|has| usize::from(*has)), 2);
-    minimize(start, 1e-6, 1000, |x, gradient| {
-        let mut value = decay(x, gradient, dimensions);
-        for (row, has) in rows.iter().zip(has) {
-            let cost = costs[usize::from(*has)];
-            let sign = if *has { 1.0 } else { -1.0 };
-            let margin = sign * score(row, x);
-            value += cost * ((-margin).max(0.0) + (-margin.abs()).exp().ln_1p());
-            let slope = -cost * sign / (1.0 + margin.exp());
-            push(gradient, slope, row);
-        }
-        value
-    })
-}
-
-/// Weights and bias of each class, one after the other.
-fn softmax(
-    rows: &[Vec<f64>],
-    dimensions: usize,
-    classes: &[usize],
-    count: usize,
-    penalty: Penalty,
-) -> Vec<f64> {
-    let costs = penalty.of_classes(classes.iter().copied(), count);
-    let width = dimensions + 1;
-    let mut scores = vec![0.0; count];
-    minimize(vec![0.0; width * count], 1e-6, 1000, |x, gradient| {
-        let parts = x.chunks(width).zip(gradient.chunks_mut(width));
-        let mut value: f64 = parts
-            .map(|(x, gradient)| decay(x, gradient, dimensions))
-            .sum();
-        for (row, &class) in rows.iter().zip(classes) {
-            for (found, x) in scores.iter_mut().zip(x.chunks(width)) {
-                *found = score(row, x);
-            }
-            let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            let sum: f64 = scores.iter().map(|score| (score - largest).exp()).sum();
-            let all = largest + sum.ln();
-            value += costs[class] * (all - scores[class]);
-            for (place, gradient) in gradient.chunks_mut(width).enumerate() {
-                let right = f64::from(u8::from(place == class));
-                let slope = costs[class] * ((scores[place] - all).exp() - right);
-                push(gradient, slope, row);
-            }
-        }
-        value
-    })
 }
 
 /// `½ Σ w²`, whose gradient is written; 0 for the bias.
@@ -215,7 +259,7 @@ mod tests {
                     balanced,
                 };
                 let name = format!("{name}{suffix}");
-                let head = LogisticHead::fit(&vectors, 4, &targets, 3, penalty);
+                let head = Regression::new(&vectors, 4, &targets, 3).fit(penalty);
                 let found = probabilities(problem, &head.logits(&vectors, 4), 3);
                 let expected = numbers(&case[&name]);
                 assert_eq!(found.len(), expected.len(), "{name}");
@@ -229,6 +273,55 @@ mod tests {
         }
     }
 
+    /// Vectors around `(5, -2)` and labels of both kinds.
+    fn texts() -> (Vec<f32>, [Targets; 2]) {
+        let places = 0..24_u32;
+        let wave = |place: u32, pace: f32| (place as f32 * pace).sin();
+        let vectors = places
+            .clone()
+            .flat_map(|k| [5.0 + wave(k, 1.7), wave(k, 0.9) - 2.0]);
+        let has = places
+            .clone()
+            .map(|k| vec![k % 3 == 0, wave(k, 1.7) > 0.2, k > 20]);
+        let classes = places.map(|k| k % 5 % 3);
+        let targets = [
+            Targets::Multi(has.collect()),
+            Targets::Single(classes.collect()),
+        ];
+        (vectors.collect(), targets)
+    }
+
+    fn assert_close(found: &[f32], expected: &[f32]) {
+        assert_eq!(found.len(), expected.len());
+        for (found, expected) in found.iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-4, "{found} and {expected}");
+        }
+    }
+
+    #[test]
+    fn what_all_vectors_share_changes_no_score() {
+        let (vectors, both) = texts();
+        let shifted: Vec<f32> = vectors.iter().map(|x| x + 64.0).collect();
+        let penalty = Penalty {
+            inverse_decay: 2.0,
+            balanced: false,
+        };
+        for targets in &both {
+            let scores = |vectors: &[f32]| {
+                let head = Regression::new(vectors, 2, targets, 3).fit(penalty);
+                head.logits(vectors, 2)
+            };
+            assert_close(&scores(&shifted), &scores(&vectors));
+        }
+    }
+
+    #[test]
+    fn spread_is_the_mean_squared_distance_from_the_mean() {
+        let targets = Targets::Multi(vec![vec![true]; 2]);
+        let regression = Regression::new(&[1.0, 5.0, 7.0, 13.0], 2, &targets, 1);
+        assert!((regression.spread() - 25.0).abs() < 1e-9);
+    }
+
     #[test]
     fn labels_that_all_or_no_texts_have_get_their_frequency_and_no_weights() {
         let targets = Targets::Multi(vec![vec![true, false]; 3]);
@@ -236,7 +329,7 @@ mod tests {
             inverse_decay: 1.0,
             balanced: true,
         };
-        let head = LogisticHead::fit(&[1.0, 0.5, -1.0], 1, &targets, 2, penalty);
+        let head = Regression::new(&[1.0, 0.5, -1.0], 1, &targets, 2).fit(penalty);
         assert_eq!(head.weights, [[0.0], [0.0]]);
         let found = probabilities(Problem::Multi, &head.biases, 2);
         assert!(

@@ -64,7 +64,7 @@ fn one() -> f64 {
 
 impl OnLabelled for SetFit {
     const NAME: &'static str = "setfit";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
 
     fn train(
         &self,

@@ -12,7 +12,7 @@ use nn::{Forward, Packed};
 use tensor::{DType, Tensor};
 
 use crate::data::{check_training, check_validation};
-use crate::logistic::{LogisticHead, Penalty};
+use crate::logistic::{Penalty, Regression};
 use crate::supervised::SHUFFLE;
 use crate::train::{Fingerprint, Outcome, Prepared, Run, Session, run};
 use crate::{Decision, Labelled, Optimisation, Result, SentenceNetwork, Text, Thresholds, predict};
@@ -114,16 +114,13 @@ pub fn setfit<N: SentenceNetwork>(
     }
     let outcome = train(&mut network, training, options, session)?;
     let vectors = vectors(&network, training.texts, Forward::inference())?;
-    let head = LogisticHead::fit(
-        &vectors,
-        network.dimensions(),
-        training.targets,
-        labels.len(),
-        Penalty {
-            inverse_decay: options.inverse_decay,
-            balanced: options.balanced,
-        },
-    );
+    let penalty = Penalty {
+        inverse_decay: options.inverse_decay,
+        balanced: options.balanced,
+    };
+    let dimensions = network.dimensions();
+    let regression = Regression::new(&vectors, dimensions, training.targets, labels.len());
+    let head = regression.fit(penalty);
     let mut classifier = SetFitClassifier {
         network,
         head,
