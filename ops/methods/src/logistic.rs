@@ -199,7 +199,7 @@ impl<'a> Regression<'a> {
         distances.sum::<f64>() / self.rows.len().max(1) as f64
     }
 
-    /// Below which a part of the gradient counts as none, as what all losses weigh or the decay does.
+    /// Below which a part of the gradient counts as none: a millionth of C times the texts, and of 1 where that is less.
     fn tolerance(&self, penalty: Penalty) -> f64 {
         1e-6 * (penalty.inverse_decay * self.rows.len() as f64).max(1.0)
     }
